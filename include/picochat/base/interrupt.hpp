@@ -1,0 +1,12 @@
+// SIGINT, SIGTERM and SIGHUP set a flag; long work looks at it between steps, saves, and throws
+// Interrupted. A second SIGINT ends the process at once.
+#pragma once
+
+namespace picochat::base {
+
+void install_signal_handlers();
+int pending_signal();          // 0 when none
+void throw_if_interrupted();   // for stages that have nothing to save
+void clear_pending_signal();   // tests and the chat prompt
+
+}  // namespace picochat::base
