@@ -1,0 +1,52 @@
+// Does the training material hold the eval? Corpus x SFT x eval x support phrases, at any size: one
+// streaming pass of the corpus against an index of all rows. `data honesty` and the stage inside
+// `run tiny` are this code. Rules and severities: docs/formats/rows.md, section "Contamination".
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/base/json.hpp"
+#include "picochat/base/options.hpp"
+#include "picochat/tasks/task_pack.hpp"
+
+namespace picochat::honesty {
+
+// One document of the corpus on its way past. `file` and `id` name it in findings.
+struct CorpusDocument {
+  std::string_view text, id, file;
+};
+// Calls `visit` for each document in the corpus's order, stops when it returns false.
+using CorpusStream = std::function<void(const std::function<bool(const CorpusDocument&)>& visit)>;
+
+struct HonestyOptions {
+  std::optional<std::string> dataset_pack, corpus, chat_input, eval_input, out_dir;
+  double near_threshold = 0.86;
+  int64_t ngram_size = 13;
+};
+const base::OptionTable<HonestyOptions>& honesty_options();
+
+struct HonestyInputs {
+  base::Path chat, eval;        // empty: not given, its pairs are not_measured
+  CorpusStream corpus;          // null: not given
+  std::string corpus_label;     // how reports name the corpus
+  double near_threshold = 0.86;
+  int64_t ngram_size = 13;
+};
+
+// The report (keys: docs/formats/rows.md), status ready | caution | blocked. A file that is named but
+// cannot be read is a finding of severity block, never a clean result.
+base::Json check_honesty(const HonestyInputs& inputs);
+
+// honesty_report.json and report.md in `folder`.
+void write_honesty_report(const base::Json& report, const base::Path& folder, base::FileSystem& files);
+std::string honesty_markdown(const base::Json& report);
+
+// `data honesty`: resolves a pack or paths, checks, writes when out_dir is given.
+// The caller exits with 3 when report["status"] is "blocked".
+tasks::CommandResult run_honesty(const HonestyOptions& options, base::FileSystem& files);
+
+}  // namespace picochat::honesty

@@ -1,0 +1,33 @@
+// `data skills-corpus`: pretraining drills in arithmetic, spelling and choice. What the eval rows of
+// any task pack may ask (held-out problems, words and facts) never occurs in a drill, whatever the seeds.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/base/options.hpp"
+#include "picochat/tasks/task_pack.hpp"
+
+namespace picochat::tasks {
+
+struct SkillsCorpusOptions {
+  std::string out;
+  int64_t math_rows = 50000, spelling_rows = 50000, choice_rows = 10000;
+  int64_t seed = 42;
+  bool force = false;
+  std::optional<std::string> base_corpus;    // put first in the recipe
+  std::optional<std::string> recipe_out;
+  std::optional<std::string> documents_dir;  // shard-NNNNNN.jsonl instead of one text document
+  int64_t rows_per_shard = 1000;
+};
+const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options();
+CommandResult run_skills_corpus(const SkillsCorpusOptions& options, base::FileSystem& files);
+
+// The drills in their shuffled order; category is skills_math, skills_spelling or skills_choice.
+void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_rows, uint64_t seed,
+                    const std::function<void(std::string_view text, std::string_view category)>& drill);
+
+}  // namespace picochat::tasks
