@@ -1,0 +1,51 @@
+// Autoregressive decoding with a key-value cache that is allocated once. Rows are independent
+// sequences of different lengths; one call advances any subset of them together.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include <ATen/core/Tensor.h>
+
+#include "picochat/model/batch.hpp"
+#include "picochat/model/config.hpp"
+
+namespace picochat::model {
+
+class Decoder {
+ public:
+  struct Append {
+    int64_t row;
+    std::span<const TokenId> tokens;  // at least one
+  };
+  enum class Logits { kLastToken, kAllTokens };
+
+  // `parameters` (flat) is kept and must not change while the decoder is used. max_length may not
+  // exceed the config's context_size.
+  Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length);
+  ~Decoder();
+  Decoder(Decoder&&) noexcept;
+
+  int64_t max_rows() const;
+  int64_t max_length() const;
+  void reset(int64_t row);               // forget the row's tokens
+  int64_t length(int64_t row) const;     // tokens in the cache
+
+  // Drops the row's tokens from position `length` on; what precedes them stays usable, so that
+  // several continuations of one prompt can be tried.
+  void truncate(int64_t row, int64_t length);
+  // Makes `to` hold what `from` holds.
+  void copy_row(int64_t from, int64_t to);
+
+  // Runs the new tokens of several different rows at once and caches them. logits receives, item after item,
+  // vocab_size values for the item's last token (or for each of its tokens). A row's logits do not depend on
+  // which other rows are in the call.
+  void append(std::span<const Append> items, float* logits, Logits which = Logits::kLastToken);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace picochat::model

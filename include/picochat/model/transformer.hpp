@@ -1,0 +1,56 @@
+// The model: forward and backward written by hand over memory that is allocated once.
+//
+// A block computes  x + Attn(n1(x)) + MLP(n1(x))  (parallel residual, one shared norm) or
+// x' = x + Attn(n1(x)); x' + MLP(n2(x'))  (sequential). The head never holds the logits of the whole batch:
+// it walks chunks of rows, turning logits into their gradient in place.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include <ATen/core/Tensor.h>
+
+#include "picochat/model/batch.hpp"
+#include "picochat/model/config.hpp"
+
+namespace picochat::model {
+
+struct TransformerOptions {
+  at::Device device = at::kCPU;
+  at::ScalarType dtype = at::kFloat;  // of parameters, activations and gradients
+  bool reference = false;             // plain ATen in place of our kernels (always so off the CPU)
+};
+
+class Transformer {
+ public:
+  // Room for batches of up to max_rows x max_length tokens. Without `training` only score() and
+  // logits() work and far less memory is held.
+  Transformer(const Config& config, int64_t max_rows, int64_t max_length, bool training,
+              const TransformerOptions& options = {});
+  ~Transformer();
+  Transformer(Transformer&&) noexcept;
+
+  const Config& config() const;
+  int64_t arena_bytes() const;
+  static int64_t arena_bytes(const Config& config, int64_t max_rows, int64_t max_length, bool training,
+                             const TransformerOptions& options = {});
+
+  // Returns the sum of weight * nll over the batch and ADDS its gradient to `gradients` (flat,
+  // laid out as ParameterLayout says). Tokens of weight 0 contribute exactly nothing. `nll`, when
+  // given, receives the per-token negative log-likelihood (0 where the weight is 0).
+  double forward_backward(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients,
+                          float* nll = nullptr);
+
+  // nll[i] = -log p(targets[i] | tokens up to i), without dropout; 0 where weights[i] is 0
+  // (weights null: every token is scored).
+  void score(const Batch& batch, const at::Tensor& parameters, float* nll);
+
+  // out[rows * length, vocab_size], after the soft cap, without dropout. Targets and weights are not read.
+  void logits(const Batch& batch, const at::Tensor& parameters, float* out);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace picochat::model
