@@ -1,0 +1,26 @@
+// A model that can be asked: tokenizer, shape, weights. Tests make a small random one.
+#pragma once
+
+#include <memory>
+
+#include <ATen/core/Tensor.h>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/base/json.hpp"
+#include "picochat/gate/model_config.hpp"
+#include "picochat/tokenizer/tokenizer.hpp"
+
+namespace picochat::eval {
+
+struct LanguageModel {
+  std::shared_ptr<const tokenizer::Tokenizer> tokenizer;
+  gate::ModelConfig config;
+  at::Tensor parameters;  // flat float32, laid out by model::ParameterLayout
+  base::Json checkpoint_identity = base::Json::object();  // {path, sha256, step, train_loss}: what a report says it judged
+  base::Json tokenizer_identity = base::Json::object();   // {path, sha256, type, vocab_size}
+};
+
+// Reads and verifies both; BadInput when the tokenizer's size is not the checkpoint's vocabulary.
+LanguageModel load_language_model(const base::Path& checkpoint, const base::Path& tokenizer);
+
+}  // namespace picochat::eval
