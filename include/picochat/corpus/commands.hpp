@@ -1,0 +1,54 @@
+// The engines of `data inspect`, `data preview`, `data build` and `data init-pack`: options in, a JSON
+// value and a text for people out. The command line binds the tables and prints.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/base/json.hpp"
+#include "picochat/base/options.hpp"
+#include "picochat/corpus/corpus.hpp"
+
+namespace picochat::corpus {
+
+struct CommandOutput {
+  base::Json json;   // what --json prints
+  std::string text;  // what a person reads, lines ended by "\n"
+};
+
+struct InspectOptions {
+  std::string input;
+  bool json = false;
+};
+const base::OptionTable<InspectOptions>& inspect_options();
+CommandOutput inspect(const InspectOptions& options);
+
+struct PreviewOptions {
+  std::optional<std::string> dataset_pack, input, recipe, chat_input, eval_input, out;
+  int64_t min_score = 0;
+  int64_t preview_chars = 800;
+  bool json = false;
+};
+const base::OptionTable<PreviewOptions>& preview_options();
+// Writes <out>/preview.json and preview.md when `out` is set. Success means that the corpus could be
+// read; what is still to do (empty chat or eval files) is said, not refused.
+CommandOutput preview(base::FileSystem& files, const PreviewOptions& options);
+
+struct BuildOptions {
+  std::optional<std::string> dataset_pack, input, recipe, manifest, report;
+  std::string out;  // corpus.txt: documents joined by a blank line
+  int64_t min_score = 0;
+  bool json = false;
+};
+const base::OptionTable<BuildOptions>& build_options();
+CommandOutput build(base::FileSystem& files, const BuildOptions& options);
+
+const base::OptionTable<InitPackOptions>& init_pack_options();
+CommandOutput init_pack_command(base::FileSystem& files, const InitPackOptions& options);
+
+// At least one of the three, and not a pack together with another: usage errors.
+CorpusOptions corpus_options(const std::optional<std::string>& dataset_pack, const std::optional<std::string>& input,
+                             const std::optional<std::string>& recipe, int64_t min_score);
+
+}  // namespace picochat::corpus

@@ -1,0 +1,78 @@
+// A corpus: the files that a pack, a recipe or a path names, in a stated order, read as a stream of
+// documents. Order: sources as the recipe lists them, files of a source by path, rows by line.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/corpus/document.hpp"
+#include "picochat/corpus/manifest.hpp"
+#include "picochat/corpus/pack.hpp"
+
+namespace picochat::corpus {
+
+struct CorpusOptions {
+  std::optional<Path> input, recipe, pack;  // exactly one
+  int64_t min_score = 0;                    // documents of a lower quality score are left out (0-100)
+};
+
+enum class Format { kText, kJsonl, kUnsupported };
+
+struct SourceFile {
+  Path path;         // to open it
+  std::string name;  // relative to the recipe's folder, or to the input: what manifests show
+  std::string label;
+  Format format = Format::kUnsupported;
+  uint64_t bytes = 0;
+  size_t source = 0;    // index into sources()
+  bool included = true;
+  std::string reason;   // "included", or why not: "unsupported_extension", "excluded", "recipe_excluded", ...
+};
+
+// What a pass over the documents met. `skipped` counts rows and files left out, by reason.
+struct ReadTally {
+  int64_t documents = 0;
+  uint64_t bytes = 0;  // of document text
+  std::map<std::string, int64_t> skipped;
+};
+
+class DocumentCursor;
+
+class Corpus {
+ public:
+  // Resolves the sources; reads no documents. BadInput for a missing source, an empty folder, a folder
+  // without any readable file, or a broken recipe or pack.
+  static Corpus open(const CorpusOptions& options);
+
+  const std::vector<SourceFile>& files() const { return files_; }
+  const std::vector<RecipeSource>& sources() const { return sources_; }
+  const CorpusOptions& options() const { return options_; }
+  const std::optional<Pack>& pack() const { return pack_; }
+
+  // Calls visit(document) for every document; it returns false to stop. Memory is bounded by the
+  // longest row (text files: 64 MiB). A source of weight w is passed over ceil(w) times.
+  ReadTally for_each_document(const std::function<bool(Document&&)>& visit) const;
+
+  // The same stream, pulled: next(text) fills `text` and returns false at the end. Each call to
+  // texts() starts from the beginning. The result keeps what it needs alive.
+  std::function<bool(std::string&)> texts() const;
+
+  // One streaming pass over the files with all cores (threads 0) or as many as given: digests,
+  // statistics, duplicates, readiness. The result does not depend on the number of threads.
+  // progress(bytes done, bytes in all) is called from time to time.
+  Manifest scan(int threads = 0, const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
+
+ private:
+  CorpusOptions options_;
+  std::optional<Pack> pack_;
+  std::vector<RecipeSource> sources_;
+  std::vector<SourceFile> files_;
+};
+
+}  // namespace picochat::corpus
