@@ -1,10 +1,18 @@
 # Compiler cache and the warnings that our own sources must pass.
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # Paths below the base folder reach the compiler relative to the build folder, so several build
+  # folders (and, with the build inside the checkout, several clones) share one cache.
   # Precompiled headers are cached only when their time stamps and macros are not compared.
+  cmake_path(IS_PREFIX CMAKE_SOURCE_DIR "${CMAKE_BINARY_DIR}" NORMALIZE build_is_inside)
+  if(build_is_inside)
+    set(ccache_base ${CMAKE_SOURCE_DIR})
+  else()
+    set(ccache_base ${CMAKE_BINARY_DIR})
+  endif()
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
       CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
-      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+      CCACHE_BASEDIR=${ccache_base} CCACHE_NOHASHDIR=1 ${CCACHE})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
