@@ -8,21 +8,40 @@
 
 namespace picochat::base {
 
+inline constexpr char32_t kReplacement = 0xFFFD;
+
 struct CodePoint {
-  char32_t value;   // U+FFFD for a byte that is not valid UTF-8
-  uint8_t length;   // bytes consumed, >= 1
+  char32_t value;   // U+FFFD for bytes that are not valid UTF-8
+  uint8_t length;   // bytes consumed, >= 1; of invalid bytes the maximal subpart (Unicode 16, section 3.9)
   bool valid;
 };
 // Decodes one code point at text[offset]; offset < text.size(). Strict UTF-8 (no surrogates, no overlongs).
 CodePoint decode_utf8(std::string_view text, size_t offset);
-void append_utf8(std::string& out, char32_t code_point);
+void append_utf8(std::string& out, char32_t code_point);  // not a scalar value: U+FFFD
 bool is_valid_utf8(std::string_view text);
 // Invalid sequences replaced as Python's errors="replace" does (one U+FFFD per maximal subpart).
 std::string replace_invalid_utf8(std::string_view text);
+// An invalid maximal subpart counts as one.
 size_t count_code_points(std::string_view text);
 
 enum class CharClass : uint8_t { kOther = 0, kLetter = 1, kNumber = 2, kSpace = 3 };
-CharClass char_class(char32_t code_point);  // \p{L}, \p{N}, \s of the split pattern
+
+namespace detail {
+// Two stages: the block of 128 code points, then four 2-bit classes a byte. Beyond the last block that
+// holds a letter, number or space everything is kOther.
+inline constexpr int kClassBlockBits = 7;
+inline constexpr char32_t kClassLimit = 0x32400;
+extern const uint8_t kClassBlockOf[kClassLimit >> kClassBlockBits];
+extern const uint8_t kClassBlocks[][(1 << kClassBlockBits) / 4];
+}  // namespace detail
+
+// \p{L}, \p{N}, \s of the split pattern.
+inline CharClass char_class(char32_t c) {
+  if (c >= detail::kClassLimit) return CharClass::kOther;
+  const uint8_t* block = detail::kClassBlocks[detail::kClassBlockOf[c >> detail::kClassBlockBits]];
+  uint32_t within = c & ((1u << detail::kClassBlockBits) - 1);
+  return static_cast<CharClass>(block[within >> 2] >> (2 * (within & 3)) & 3);
+}
 // Simple lower-case mapping (one code point to one), identity where there is none.
 char32_t to_lower(char32_t code_point);
 
