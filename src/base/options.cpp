@@ -51,6 +51,10 @@ void check_option(const OptionField& field, const Json& value, const std::string
   }
   std::string found = value.is_string() ? value.get<std::string>() : dump(value, -1);
   if (!fits) refuse(field, found, where);
+  for (const auto& [word, pointer] : field.refused) {
+    if (word == "*" ? found != "0" && found != "false" && !found.empty() : word == found)
+      throw usage_error({.what = cat(field.flag(), " ", found, " is not built into this program"), .where = where, .remedy = pointer});
+  }
   if (value.is_number()) {
     double number = value.get<double>();
     bool low = field.minimum && (field.minimum_exclusive ? number <= *field.minimum : number < *field.minimum);

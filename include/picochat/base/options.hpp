@@ -29,6 +29,8 @@ struct OptionField {
   std::vector<std::string> aliases;  // further flags, with dashes: "--pack"
   std::optional<double> minimum, maximum;
   bool minimum_exclusive = false;
+  // Known words that are not built, each with what to use instead; "*": any value but 0, false and "".
+  std::vector<std::pair<std::string, std::string>> refused;
 
   std::function<void(void*, const Json&)> assign;  // value already checked by check()
   std::function<Json(const void*)> value;
@@ -43,6 +45,8 @@ struct OptionField {
   OptionField& at_most(double bound) { maximum = bound; return *this; }
   OptionField& alias(std::string flag) { aliases.push_back(std::move(flag)); return *this; }
   OptionField& must() { required = true; return *this; }
+  OptionField& hide() { hidden = true; return *this; }
+  OptionField& refuse(std::string value, std::string pointer) { refused.emplace_back(std::move(value), std::move(pointer)); return *this; }
   OptionField& in(std::string group_name) { group = std::move(group_name); return *this; }
 };
 
