@@ -11,7 +11,7 @@
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/options.hpp"
-#include "picochat/tasks/task_pack.hpp"
+#include "picochat/corpus/commands.hpp"
 
 namespace picochat::honesty {
 
@@ -42,11 +42,11 @@ struct HonestyInputs {
 base::Json check_honesty(const HonestyInputs& inputs);
 
 // honesty_report.json and report.md in `folder`.
-void write_honesty_report(const base::Json& report, const base::Path& folder, base::FileSystem& files);
+void write_honesty_report(base::FileSystem& files, const base::Json& report, const base::Path& folder);
 std::string honesty_markdown(const base::Json& report);
 
 // `data honesty`: resolves a pack or paths, checks, writes when out_dir is given.
-// The caller exits with 3 when report["status"] is "blocked".
-tasks::CommandResult run_honesty(const HonestyOptions& options, base::FileSystem& files);
+// The caller exits with 3 when json["status"] is "blocked".
+corpus::CommandOutput run_honesty(base::FileSystem& files, const HonestyOptions& options);
 
 }  // namespace picochat::honesty

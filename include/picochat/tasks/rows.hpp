@@ -100,12 +100,11 @@ std::string normalize_prompt(std::string_view text);
 // Lower case, commas removed, numbers and words joined by spaces: how final answers are compared.
 std::string normalize_answer(std::string_view text);
 
-// The eval row that the SFT-fit diagnostic asks of a training row: its fit_* rules, else its answer.
+// The eval row that the SFT-fit diagnostic asks of a training row (of its first exchange): the row's
+// fit_* rules, else that the answer is given back.
 EvalRow fit_row(const ChatRow& row);
 
-// Rows that a starter pack holds until its owner writes real ones; reports and gates refuse them.
-std::vector<ChatRow> placeholder_chat_rows();
-std::vector<EvalRow> placeholder_eval_rows();
+// Whether a row still is, or still holds, a placeholder of `data init-pack`: reports and gates refuse it.
 bool is_placeholder(const ChatRow& row);
 bool is_placeholder(const EvalRow& row);
 

@@ -1,30 +1,38 @@
-// How alike two prompts are, and all pairs above a threshold without comparing every pair.
+// How alike two prompts are, and all pairs above a threshold. Exact: filters skip only pairs that
+// cannot reach the threshold.
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace picochat::tasks {
 
-// Words of a text for comparison: runs of letters and digits of any script, lower-cased; han, kana
-// and other scripts without spaces give one word a character.
-std::vector<std::string> comparison_words(std::string_view text);
+// Words of a text for comparison, joined by single spaces: runs of letters and digits of any script,
+// lower-cased. Scripts written without spaces (Han, kana, Thai, ...) give one word a character.
+std::string comparison_text(std::string_view text);
 
-// max(Jaccard of the word sets, 2*LCS/(words of both)): 1 for equal texts. The longest common
-// subsequence is over words, so that a changed digit or name counts as a changed word.
-double prompt_similarity(const std::vector<std::string>& a, const std::vector<std::string>& b);
+// max(Jaccard of the word sets, 2*LCS/(bytes of both)) of two comparison texts, in [0, 1]. Texts whose
+// numbers differ ask different questions: their similarity is 0.
+double prompt_similarity(std::string_view a, std::string_view b);
 
 struct NearPair {
-  size_t a, b;       // indices into the two lists (the same list: a < b)
+  size_t a, b;  // indices into the two lists (one list: a < b)
   double similarity;
 };
 
-// Every pair with similarity >= threshold. Candidates come from a prefix index over rare words:
-// exact, no pair is missed. Results are ordered by (a, b).
-using WordLists = std::vector<std::vector<std::string>>;
-std::vector<NearPair> near_pairs(const WordLists& list, double threshold);
-std::vector<NearPair> near_pairs(const WordLists& queries, const WordLists& references, double threshold);
+// Every pair of comparison texts with similarity >= threshold, ordered by (a, b).
+std::vector<NearPair> near_pairs(std::span<const std::string> list, double threshold);
+std::vector<NearPair> near_pairs(std::span<const std::string> queries, std::span<const std::string> references,
+                                 double threshold);
+
+// The reference most like each query, and how like; similarities below `floor` are not refined: {npos, floor}.
+struct Nearest {
+  size_t index = static_cast<size_t>(-1);
+  double similarity = 0;
+};
+std::vector<Nearest> nearest(std::span<const std::string> queries, std::span<const std::string> references, double floor);
 
 }  // namespace picochat::tasks

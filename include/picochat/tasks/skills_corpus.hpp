@@ -9,7 +9,7 @@
 
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/options.hpp"
-#include "picochat/tasks/task_pack.hpp"
+#include "picochat/corpus/commands.hpp"
 
 namespace picochat::tasks {
 
@@ -24,7 +24,7 @@ struct SkillsCorpusOptions {
   int64_t rows_per_shard = 1000;
 };
 const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options();
-CommandResult run_skills_corpus(const SkillsCorpusOptions& options, base::FileSystem& files);
+corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCorpusOptions& options);
 
 // The drills in their shuffled order; category is skills_math, skills_spelling or skills_choice.
 void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_rows, uint64_t seed,

@@ -9,6 +9,7 @@
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/options.hpp"
+#include "picochat/corpus/commands.hpp"
 #include "picochat/tasks/rows.hpp"
 
 namespace picochat::tasks {
@@ -39,16 +40,10 @@ struct BenchmarkPackOptions {
 };
 const base::OptionTable<BenchmarkPackOptions>& benchmark_pack_options();
 
-// What a command answers: the report for --json and files, the lines for people.
-struct CommandResult {
-  base::Json report;
-  std::string text;
-};
-
 // Writes chat rows, eval rows, a JSON and a Markdown report, and repoints the pack unless told not to.
 // Everything is generated and checked before the first byte is written.
-CommandResult run_task_pack(const TaskPackOptions& options, base::FileSystem& files);
-CommandResult run_benchmark_pack(const BenchmarkPackOptions& options, base::FileSystem& files);
+corpus::CommandOutput run_task_pack(base::FileSystem& files, const TaskPackOptions& options);
+corpus::CommandOutput run_benchmark_pack(base::FileSystem& files, const BenchmarkPackOptions& options);
 
 // The rows alone, for callers without a pack (quickstart, tests). Profiles and quotas as in docs/task_packs.md.
 struct GeneratedPack {

@@ -1,0 +1,407 @@
+#include "picochat/tasks/rows.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/jsonl.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/base/unicode.hpp"
+
+namespace picochat::tasks {
+namespace {
+
+using base::bad_input;
+using base::cat;
+using base::Json;
+
+const char* type_name(const Json& value) {
+  if (value.is_string()) return "a string";
+  if (value.is_boolean()) return "true or false";
+  if (value.is_number()) return "a number";
+  if (value.is_array()) return "a list";
+  if (value.is_object()) return "an object";
+  return "null";
+}
+
+// Takes fields out of one JSON object by name; what nobody took is left in `rest`.
+class Fields {
+ public:
+  Fields(const Json& object, std::string where) : where_(std::move(where)) {
+    if (!object.is_object()) {
+      throw bad_input({.what = "a row must be a JSON object", .where = where_, .found = type_name(object)});
+    }
+    rest_ = object;
+  }
+
+  const Json& rest() const { return rest_; }
+
+  // The first of `names` that is present; two names of one field in a row must agree.
+  std::optional<Json> take(std::initializer_list<const char*> names) {
+    std::optional<Json> found;
+    for (const char* name : names) {
+      auto it = rest_.find(name);
+      if (it == rest_.end()) continue;
+      if (found && *found != *it) {
+        throw fault(cat("fields '", taken_, "' and '", name, "' are two names of one field"), "one of them, or equal values",
+                    "different values");
+      }
+      if (!found) taken_ = name;
+      found = *it;
+      rest_.erase(it);
+    }
+    if (found && found->is_null()) found.reset();
+    return found;
+  }
+
+  std::string text(std::initializer_list<const char*> names, std::string fallback) {
+    auto value = take(names);
+    if (!value) return fallback;
+    return as_text(*value, taken_);
+  }
+
+  std::string required_text(const char* name, const char* remedy) {
+    if (!rest_.contains(name)) {
+      throw fault(cat("field '", name, "' is missing"), "a non-empty string", "", remedy);
+    }
+    Json value = rest_[name];
+    rest_.erase(name);
+    return as_text(value, name);
+  }
+
+  bool flag(const char* name, bool fallback) {
+    auto value = take({name});
+    if (!value) return fallback;
+    if (!value->is_boolean()) throw fault(cat("field '", name, "'"), "true or false", type_name(*value));
+    return value->get<bool>();
+  }
+
+  std::optional<int64_t> count(const char* name) {
+    auto value = take({name});
+    if (!value) return std::nullopt;
+    if (!value->is_number_integer() || value->get<int64_t>() < 0) {
+      throw fault(cat("field '", name, "'"), "a whole number >= 0",
+                  value->is_number() ? value->dump() : std::string(type_name(*value)));
+    }
+    return value->get<int64_t>();
+  }
+
+  std::vector<std::string> texts(std::initializer_list<const char*> names) {
+    auto value = take(names);
+    if (!value) return {};
+    if (!value->is_array()) throw fault(cat("field '", taken_, "'"), "a list of strings", type_name(*value));
+    return as_texts(*value, taken_);
+  }
+
+  std::vector<std::vector<std::string>> groups(const char* name) {
+    auto value = take({name});
+    std::vector<std::vector<std::string>> out;
+    if (!value) return out;
+    if (!value->is_array()) throw fault(cat("field '", name, "'"), "a list of lists of strings", type_name(*value));
+    for (const Json& group : *value) {
+      if (!group.is_array() || group.empty()) {
+        throw fault(cat("field '", name, "'"), "non-empty lists of strings, one phrase of each must appear",
+                    group.is_array() ? "an empty list" : type_name(group));
+      }
+      out.push_back(as_texts(group, name));
+    }
+    return out;
+  }
+
+  base::Error fault(std::string what, std::string expected, std::string found, std::string remedy = {}) const {
+    return bad_input({.what = std::move(what), .where = where_, .expected = std::move(expected), .found = std::move(found),
+                      .remedy = std::move(remedy)});
+  }
+
+  std::string as_text(const Json& value, const std::string& name) const {
+    if (!value.is_string()) throw fault(cat("field '", name, "'"), "a non-empty string", type_name(value));
+    std::string text = value.get<std::string>();
+    if (base::trim(text).empty()) throw fault(cat("field '", name, "'"), "a non-empty string", "an empty one");
+    return text;
+  }
+
+  // A name that nobody reads is kept as metadata, but one slip away from a name that is read it is
+  // taken for a typing error: a misspelt rule would silently never be checked.
+  void refuse_misspelt(std::span<const std::string> known) const {
+    for (const auto& [key, value] : rest_.items()) {
+      for (const std::string& name : known) {
+        if (is_slip(key, name)) {
+          throw fault(cat("unknown field '", key, "'"), "", "",
+                      cat("did you mean '", name, "'? Metadata of your own needs a name less like it."));
+        }
+      }
+    }
+  }
+
+ private:
+  std::vector<std::string> as_texts(const Json& list, const std::string& name) const {
+    std::vector<std::string> out;
+    for (const Json& item : list) out.push_back(as_text(item, name));
+    return out;
+  }
+
+  // Equal but for case, or one letter dropped, added, changed or swapped with its neighbour.
+  static bool is_slip(const std::string& a, const std::string& b) {
+    std::string x = base::lower_ascii(a), y = base::lower_ascii(b);
+    if (x == y) return true;
+    if (std::min(x.size(), y.size()) < 4) return false;
+    size_t head = 0, tail = 0;
+    size_t shorter = std::min(x.size(), y.size());
+    while (head < shorter && x[head] == y[head]) ++head;
+    while (tail < shorter - head && x[x.size() - 1 - tail] == y[y.size() - 1 - tail]) ++tail;
+    size_t left_x = x.size() - head - tail, left_y = y.size() - head - tail;
+    if (left_x <= 1 && left_y <= 1) return true;
+    return left_x == 2 && left_y == 2 && x[head] == y[head + 1] && x[head + 1] == y[head];
+  }
+
+  std::string where_, taken_;
+  Json rest_;
+};
+
+const std::vector<std::string>& chat_fields() {
+  static const std::vector<std::string> names = {
+      "user", "assistant", "messages", "system", "category", "group", "group_id", "template", "answerable",
+      "answer_style", "curriculum_stage", "fit_must_include", "fit_must_include_any", "fit_must_not_include",
+      "fit_reference_answer", "fit_normalized_answer", "fit_normalized_answer_required", "fit_max_words"};
+  return names;
+}
+
+const std::vector<std::string>& eval_fields() {
+  static const std::vector<std::string> names = {
+      "user", "must_include", "must_include_any", "must_not_include", "expected", "answerable", "category", "split",
+      "eval_split", "level", "eval_level", "curriculum_stage", "robustness_variant", "reference_answer", "reference",
+      "required_entities", "entities", "min_words", "max_words", "min_chars", "max_chars", "require_corpus_support",
+      "choice_labels", "correct_choice", "answer_choice", "normalized_answer", "final_answer", "expected_answer",
+      "normalized_answers", "answer_aliases", "final_answer_aliases", "normalized_answer_required"};
+  return names;
+}
+
+std::vector<ChatTurn> parse_messages(const Json& messages, const Fields& fields) {
+  auto fault = [&](size_t index, std::string expected, std::string found) {
+    return fields.fault(cat("field 'messages', entry ", index + 1), std::move(expected), std::move(found));
+  };
+  if (!messages.is_array() || messages.empty()) {
+    throw fields.fault("field 'messages'", "a non-empty list of {role, content}",
+                       messages.is_array() ? "an empty list" : type_name(messages));
+  }
+  std::vector<ChatTurn> turns;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    const Json& message = messages[i];
+    if (!message.is_object() || !message.contains("role") || !message.contains("content") || !message["role"].is_string()) {
+      throw fault(i, "an object with strings 'role' and 'content'", type_name(message));
+    }
+    ChatTurn turn{message["role"].get<std::string>(), {}};
+    if (!message["content"].is_string() || base::trim(message["content"].get_ref<const std::string&>()).empty()) {
+      throw fault(i, "non-empty text in 'content'", type_name(message["content"]));
+    }
+    turn.text = message["content"].get<std::string>();
+    bool first = turns.empty() || (turns.size() == 1 && turns[0].role == "system");
+    std::string due = first || turns.back().role == "assistant" ? "user" : "assistant";
+    if (turn.role == "system" && turns.empty()) due = "system";
+    if (turn.role != due) throw fault(i, cat("role '", due, "' at this place"), cat("role '", turn.role, "'"));
+    turns.push_back(std::move(turn));
+  }
+  if (turns.back().role != "assistant") {
+    throw fault(messages.size() - 1, "the last message from 'assistant'", cat("role '", turns.back().role, "'"));
+  }
+  return turns;
+}
+
+std::string one_line(const base::Error::Details& details) {
+  std::string out = details.what;
+  if (!details.expected.empty()) out += cat("; expected ", details.expected);
+  if (!details.found.empty()) out += cat("; found ", details.found);
+  if (!details.remedy.empty()) out += cat("; ", details.remedy);
+  return out;
+}
+
+template <typename Row, typename Parse>
+RowFile<Row> load_rows(const base::Path& path, Parse parse) {
+  RowFile<Row> file;
+  std::string bytes = base::read_file(path);
+  int64_t lines = 0, used = 0;
+  base::for_each_line(bytes, [&](std::string_view line, int64_t number) {
+    lines = number;
+    if (base::trim(line).empty()) return true;
+    ++used;
+    std::string where = cat(path.string(), ":", number);
+    try {
+      if (!base::is_valid_utf8(line)) throw bad_input({.what = "the line is not valid UTF-8", .where = where});
+      Row row = parse(base::parse_json(line, where), where);
+      row.line = number;
+      file.rows.push_back(std::move(row));
+    } catch (const base::Error& error) {
+      file.issues.push_back({number, one_line(error.details())});
+    }
+    return true;
+  });
+  file.blank_lines = lines - used;
+  return file;
+}
+
+template <typename Row, typename Parse>
+std::vector<Row> read_rows(const base::Path& path, Parse parse, const char* kind) {
+  std::vector<Row> rows;
+  std::string bytes = base::read_file(path);
+  base::for_each_line(bytes, [&](std::string_view line, int64_t number) {
+    if (base::trim(line).empty()) return true;
+    std::string where = cat(path.string(), ":", number);
+    if (!base::is_valid_utf8(line)) throw bad_input({.what = "the line is not valid UTF-8", .where = where});
+    Row row = parse(base::parse_json(line, where), where);
+    row.line = number;
+    rows.push_back(std::move(row));
+    return true;
+  });
+  if (rows.empty()) {
+    throw bad_input({.what = cat("the ", kind, " file has no rows"), .where = path.string(),
+                     .remedy = "write rows of your own, or let `picochat data task-pack` generate them"});
+  }
+  return rows;
+}
+
+// The fit_* rules are an eval row's rules under another prefix; what they leave out follows from the answer.
+EvalRow fit_rules(const ChatRow& row, const std::string& where) {
+  auto first_of = [&](const char* role) {
+    auto turn = std::find_if(row.turns.begin(), row.turns.end(), [&](const ChatTurn& t) { return t.role == role; });
+    return turn->text;
+  };
+  Json rules = Json::object();
+  rules["user"] = first_of("user");
+  rules["category"] = row.category;
+  rules["answerable"] = row.answerable;
+  rules["split"] = "sft_fit";
+  rules["level"] = "memorization";
+  for (const auto& [key, value] : row.extra.items()) {
+    if (key.starts_with("fit_")) rules[key.substr(4)] = value;
+  }
+  if (row.extra.contains("curriculum_stage")) rules["curriculum_stage"] = row.extra["curriculum_stage"];
+  std::string answer = first_of("assistant");
+  if (!rules.contains("reference_answer")) rules["reference_answer"] = answer;
+  bool has_own_rules = rules.contains("must_include") || rules.contains("must_include_any") ||
+                       rules.contains("normalized_answer") || rules.contains("correct_choice");
+  if (!has_own_rules) {
+    rules["normalized_answer"] = answer;
+    rules["normalized_answer_required"] = true;
+  }
+  EvalRow out = parse_eval_row(rules, where);
+  out.line = row.line;
+  return out;
+}
+
+}  // namespace
+
+const std::string& ChatRow::user() const {
+  for (const ChatTurn& turn : turns) if (turn.role == "user") return turn.text;
+  throw base::internal_error("a chat row has no user turn");
+}
+
+const std::string& ChatRow::assistant() const {
+  base::require(!turns.empty() && turns.back().role == "assistant", "a chat row ends with an assistant turn");
+  return turns.back().text;
+}
+
+bool EvalRow::has_rules() const {
+  return !must_include.empty() || !must_include_any.empty() || !must_not_include.empty() || !required_entities.empty() ||
+         is_choice() || (normalized_answer_required && !normalized_answers.empty());
+}
+
+ChatRow parse_chat_row(const Json& object, const std::string& where) {
+  Fields fields(object, where);
+  ChatRow row;
+  if (auto messages = fields.take({"messages"})) {
+    for (const char* name : {"user", "assistant", "system"}) {
+      if (fields.rest().contains(name)) {
+        throw fields.fault(cat("a row has both 'messages' and '", name, "'"), "either messages or user and assistant", "both");
+      }
+    }
+    row.turns = parse_messages(*messages, fields);
+  } else {
+    fields.refuse_misspelt(chat_fields());
+    const char* remedy = "a row needs 'user' and 'assistant', or 'messages': [{\"role\", \"content\"}, ...]";
+    std::string system = fields.text({"system"}, "");
+    if (!system.empty()) row.turns.push_back({"system", std::move(system)});
+    row.turns.push_back({"user", fields.required_text("user", remedy)});
+    row.turns.push_back({"assistant", fields.required_text("assistant", remedy)});
+  }
+  row.category = fields.text({"category"}, row.category);
+  row.group = fields.text({"group"}, "");
+  if (row.group.empty()) row.group = fields.text({"group_id"}, "");
+  if (row.group.empty()) row.group = fields.text({"template"}, "");
+  row.answerable = fields.flag("answerable", true);
+  fields.refuse_misspelt(chat_fields());
+  row.extra = fields.rest();
+  fit_rules(row, where);  // the fit_* fields must have the right types
+  return row;
+}
+
+EvalRow parse_eval_row(const Json& object, const std::string& where) {
+  Fields fields(object, where);
+  fields.refuse_misspelt(eval_fields());
+  EvalRow row;
+  row.user = fields.required_text("user", "an eval row needs the prompt in 'user'");
+  row.must_include = fields.texts({"must_include"});
+  row.must_include_any = fields.groups("must_include_any");
+  row.must_not_include = fields.texts({"must_not_include"});
+  std::string expected = fields.text({"expected"}, "");
+  if (!expected.empty()) row.must_include.push_back(expected);
+  row.answerable = fields.flag("answerable", true);
+  row.category = fields.text({"category"}, row.answerable ? "answerable" : "unanswerable");
+  row.split = fields.text({"split", "eval_split"}, "default");
+  row.level = fields.text({"level", "eval_level"}, infer_level(row.split, row.category, row.answerable));
+  row.curriculum_stage = fields.text({"curriculum_stage"}, "");
+  row.robustness_variant = fields.text({"robustness_variant"}, "");
+  row.reference_answer = fields.text({"reference_answer", "reference"}, expected);
+  row.required_entities = fields.texts({"required_entities", "entities"});
+  row.min_words = fields.count("min_words");
+  row.max_words = fields.count("max_words");
+  row.min_chars = fields.count("min_chars");
+  row.max_chars = fields.count("max_chars");
+  if ((row.min_words && row.max_words && *row.min_words > *row.max_words) ||
+      (row.min_chars && row.max_chars && *row.min_chars > *row.max_chars)) {
+    throw fields.fault("length bounds of the row", "minimum <= maximum", "no reply can satisfy them");
+  }
+  row.require_corpus_support = fields.flag("require_corpus_support", false);
+
+  row.choice_labels = fields.texts({"choice_labels"});
+  row.correct_choice = fields.text({"correct_choice", "answer_choice"}, "");
+  std::set<std::string> labels(row.choice_labels.begin(), row.choice_labels.end());
+  if (labels.size() != row.choice_labels.size()) {
+    throw fields.fault("field 'choice_labels'", "labels that differ", base::join(row.choice_labels, ", "));
+  }
+  if (row.is_choice() && !labels.contains(row.correct_choice)) {
+    throw fields.fault("field 'correct_choice'", cat("one of the choice_labels ", base::join(row.choice_labels, ", ")),
+                       cat("'", row.correct_choice, "'"));
+  }
+  if (!row.is_choice() && !row.choice_labels.empty()) {
+    throw fields.fault("field 'correct_choice' is missing", "the right one of the choice_labels", "");
+  }
+  if (row.choice_labels.size() == 1) {
+    throw fields.fault("field 'choice_labels'", "two or more labels", "one, which is always right");
+  }
+
+  std::set<std::string> seen;
+  auto accept = [&](const std::string& answer) {
+    if (!answer.empty() && seen.insert(normalize_answer(answer)).second) row.normalized_answers.push_back(answer);
+  };
+  accept(fields.text({"normalized_answer"}, ""));
+  accept(fields.text({"final_answer"}, ""));
+  accept(fields.text({"expected_answer"}, ""));
+  for (const char* name : {"normalized_answers", "answer_aliases", "final_answer_aliases"}) {
+    for (const std::string& answer : fields.texts({name})) accept(answer);
+  }
+  row.normalized_answer_required = fields.flag("normalized_answer_required", false);
+  if (row.normalized_answer_required && row.normalized_answers.empty()) {
+    throw fields.fault("normalized_answer_required is true", "an answer in 'normalized_answer'", "none");
+  }
+  row.extra = fields.rest();
+  return row;
+}
+
+RowFile<ChatRow> load_chat_rows(const base::Path& path) { return load_rows<ChatRow>(path, parse_chat_row); }
+RowFile<EvalRow> load_eval_rows(const base::Path& path) { return load_rows<EvalRow>(path, parse_eval_row); }
+std::vector<ChatRow> read_chat_rows(const base::Path& path) { return read_rows<ChatRow>(path, parse_chat_row, "chat"); }
+std::vector<EvalRow> read_eval_rows(const base::Path& path) { return read_rows<EvalRow>(path, parse_eval_row, "eval"); }
+
+EvalRow fit_row(const ChatRow& row) { return fit_rules(row, cat("fit_* fields of line ", row.line)); }
+
+}  // namespace picochat::tasks
