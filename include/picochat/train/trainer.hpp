@@ -1,0 +1,79 @@
+// The one training loop. Base training and SFT differ only in their batch source and validator.
+//
+// State between steps: parameters, optimizer moments, the moving average (when on), and the few
+// numbers of LoopState. A checkpoint holds all of it, so a resumed run continues bit for bit.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "picochat/base/file_system.hpp"
+#include "picochat/train/batch_source.hpp"
+#include "picochat/train/checkpoint.hpp"
+#include "picochat/train/optimizer.hpp"
+#include "picochat/train/schedule.hpp"
+#include "picochat/train/spike_watch.hpp"
+#include "picochat/train/validation.hpp"
+
+namespace picochat::train {
+
+enum class SelectBy { kValBpb, kValLoss };
+
+struct TrainerOptions {
+  std::string stage;               // "base" or "sft": names the console lines and events
+  base::Path folder;               // <run>/<stage>
+  model::Config config;
+  int64_t max_steps = 1;
+  int64_t grad_accum_steps = 1;
+  LearningRateSchedule learning_rate;
+  OptimizerOptions optimizer;
+  double weight_decay = 0.01;
+  std::string weight_decay_decay = "none", muon_momentum_schedule = "none";
+  double grad_clip = 0;            // 0: off
+  double ema_decay = 0;            // 0: off
+  int64_t eval_every = 0;          // steps; the last step is always evaluated
+  int64_t early_stop_patience = 0; // evaluations without improvement; 0: off
+  double early_stop_min_delta = 0;
+  double max_minutes = 0;          // 0: no limit
+  SelectBy select_by = SelectBy::kValBpb;
+  SpikeOptions spike;
+  double checkpoint_minutes = 5;       // 0: off
+  int64_t checkpoint_every_steps = 0;  // 0: off
+  int64_t keep_checkpoints = 2;
+  double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
+  std::string fingerprint;         // what the stage's key is made of; a checkpoint of another one is refused
+  base::Json identity = base::Json::object();  // written into every checkpoint's metadata (tokenizer digest, base checkpoint, ...)
+};
+
+// What the loop tells as it happens. Events are JSON objects as metrics.jsonl has them.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void event(const base::Json& event) = 0;
+  virtual void sync() {}
+  // The loop continues (or goes back) after `step`: later lines are no longer true.
+  virtual void rewound(int64_t step) = 0;
+  virtual void progress(int64_t step, const base::Json& latest_eval, double train_loss, const std::string& status) = 0;
+};
+
+struct TrainResult {
+  int64_t steps = 0;
+  std::string stop_reason;          // max_steps, early_stop, max_minutes
+  int64_t best_step = 0;            // 0 when nothing was evaluated
+  base::Path checkpoint, last_checkpoint;
+  std::optional<base::Path> ema_checkpoint;
+  base::Digest checkpoint_digest;
+  double seconds = 0;               // of this process, for timing only
+};
+
+// Trains from `initial` (flat, not changed) or from the newest checkpoint in <folder>/resume_checkpoint that
+// verifies. Publishes <folder>/checkpoint (selected by validation) and <folder>/last_checkpoint.
+// On a signal: saves, then throws base::Interrupted.
+TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+                  TrainObserver& observer);
+
+// Deletes what a finished or abandoned stage left, so that it runs anew.
+void clear_stage(base::FileSystem& files, const base::Path& folder);
+
+}  // namespace picochat::train

@@ -1,0 +1,47 @@
+// Held-out loss over a fixed set of tokens, the same at every evaluation: forward pass in training
+// precision, log-softmax in float32, sums in float64, with a standard error.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "picochat/base/json.hpp"
+#include "picochat/model/transformer.hpp"
+#include "picochat/train/sft_source.hpp"
+#include "picochat/train/split.hpp"
+
+namespace picochat::train {
+
+struct ValidationResult {
+  double loss = 0, loss_stderr = 0;   // nats per scored token
+  double bpb = 0, bpb_stderr = 0;     // bits per byte of the text that the scored tokens stand for
+  int64_t tokens = 0, bytes = 0, sequences = 0;
+};
+base::Json to_json(const ValidationResult& result);
+
+// One window's or conversation's share; results are ratios of sums over sequences.
+struct SequenceScore {
+  double nats = 0;        // all scored tokens
+  double text_nats = 0;   // scored tokens that stand for bytes of text (specials do not)
+  int64_t tokens = 0, bytes = 0;
+};
+// The standard error is that of a ratio estimator over sequences (Cochran, Sampling Techniques, 6.4).
+ValidationResult summarize(const std::vector<SequenceScore>& scores);
+
+class Validator {
+ public:
+  virtual ~Validator() = default;
+  virtual ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters) = 0;
+};
+
+// Non-overlapping windows over the whole validation stream. byte_lengths[id]: bytes a token stands for.
+std::unique_ptr<Validator> window_validator(const TokenStream& stream, int64_t context_size, int64_t batch_size, bool isolate_documents,
+                                            std::vector<uint32_t> byte_lengths);
+// The supervised tokens of held-out conversations, in packed rows.
+std::unique_ptr<Validator> sft_validator(const std::vector<SftExample>& examples, int64_t context_size, int64_t batch_size,
+                                         std::vector<uint32_t> byte_lengths);
+
+std::vector<uint32_t> byte_lengths(const tokenizer::Tokenizer& tokenizer);
+
+}  // namespace picochat::train

@@ -1,0 +1,158 @@
+#include "picochat/train/token_shards.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/base/json.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/base/threads.hpp"
+
+namespace picochat::train {
+namespace {
+
+using base::cat;
+using base::Json;
+using base::Path;
+
+constexpr const char* kIndexFile = "documents.bin";  // starts of all documents, then their keys; uint64 each
+constexpr const char* kInfoFile = "token_shards_manifest.json";
+constexpr size_t kBatchBytes = 8 << 20;  // text encoded at once: bounds memory, feeds every core
+
+std::string shard_name(int64_t index) {
+  std::string digits = cat(index);
+  return cat("tokens-", std::string(6 - std::min<size_t>(6, digits.size()), '0'), digits, ".bin");
+}
+
+class ShardWriter {
+ public:
+  ShardWriter(base::FileSystem& files, const Path& folder, int token_bytes, int64_t shard_tokens)
+      : files_(files), folder_(folder), token_bytes_(token_bytes), shard_tokens_(shard_tokens) {}
+
+  void add(std::span<const tokenizer::TokenId> tokens) {
+    if (!file_) file_ = files_.create(folder_ / shard_name(static_cast<int64_t>(sizes_.size())));
+    std::string bytes(tokens.size() * static_cast<size_t>(token_bytes_), '\0');
+    for (size_t i = 0; i < tokens.size(); ++i) std::memcpy(bytes.data() + i * static_cast<size_t>(token_bytes_), &tokens[i], static_cast<size_t>(token_bytes_));
+    file_->append(bytes);
+    in_shard_ += static_cast<int64_t>(tokens.size());
+    total_ += static_cast<int64_t>(tokens.size());
+    if (in_shard_ >= shard_tokens_) close();
+  }
+  void close() {
+    if (!file_) return;
+    file_->sync();
+    file_->close();
+    file_.reset();
+    sizes_.push_back(std::exchange(in_shard_, 0));
+  }
+  int64_t total() const { return total_; }
+  const std::vector<int64_t>& sizes() const { return sizes_; }
+
+ private:
+  base::FileSystem& files_;
+  Path folder_;
+  int token_bytes_;
+  int64_t shard_tokens_, in_shard_ = 0, total_ = 0;
+  std::unique_ptr<base::WritableFile> file_;
+  std::vector<int64_t> sizes_;
+};
+
+}  // namespace
+
+base::Digest build_token_shards(base::FileSystem& files, const Path& folder, const tokenizer::Tokenizer& tokenizer,
+                                const ShardDocumentStream& documents, const ShardBuild& build) {
+  base::Digest digest;
+  base::publish_directory(files, folder, [&](const Path& temporary) {
+    const int token_bytes = tokenizer.vocab_size() <= 65536 ? 2 : 4;
+    ShardWriter writer(files, temporary, token_bytes, build.shard_tokens);
+    std::vector<uint64_t> starts, keys;
+    int64_t text_bytes = 0;
+    base::Progress progress("token shards", static_cast<uint64_t>(build.total_bytes), "B");
+    std::vector<ShardDocument> batch;
+    std::vector<std::vector<tokenizer::TokenId>> encoded;
+    for (bool more = true; more;) {
+      base::throw_if_interrupted();
+      batch.clear();
+      size_t bytes = 0;
+      ShardDocument document;
+      while (bytes < kBatchBytes && (more = documents(document))) {
+        bytes += document.text.size();
+        batch.push_back(std::move(document));
+        document = {};
+      }
+      encoded.assign(batch.size(), {});
+      base::parallel_for(batch.size(), [&](size_t i) {
+        encoded[i].push_back(tokenizer::kBos);
+        tokenizer.encode(batch[i].text, encoded[i]);
+        encoded[i].push_back(tokenizer::kEos);
+      }, build.threads);
+      for (size_t i = 0; i < batch.size(); ++i) {
+        starts.push_back(static_cast<uint64_t>(writer.total()));
+        keys.push_back(batch[i].key);
+        writer.add(encoded[i]);
+        text_bytes += static_cast<int64_t>(batch[i].text.size());
+      }
+      progress.update(static_cast<uint64_t>(text_bytes));
+    }
+    writer.close();
+    auto index = files.create(temporary / kIndexFile);
+    for (const auto* values : {&starts, &keys}) index->append({reinterpret_cast<const char*>(values->data()), values->size() * 8});
+    index->sync();
+    index->close();
+    Json info{{"format", 1}, {"vocab_size", tokenizer.vocab_size()}, {"token_bytes", token_bytes}, {"tokenizer_sha256", tokenizer.digest().hex()},
+              {"num_tokens", writer.total()}, {"num_documents", starts.size()}, {"text_bytes", text_bytes}, {"document_boundary_tokens", true},
+              {"shard_tokens", writer.sizes()}};
+    auto file = files.create(temporary / kInfoFile);
+    file->append(base::dump(info) + "\n");
+    file->sync();
+    file->close();
+    digest = base::write_manifest(files, temporary, kShardsKind);
+    progress.finish();
+  });
+  return digest;
+}
+
+TokenShards::TokenShards(const Path& folder) : digest_(base::verify_artifact(folder, kShardsKind)) {
+  const std::string where = (folder / kInfoFile).string();
+  const Json info = base::read_json(folder / kInfoFile);
+  vocab_size_ = base::get_int(info, "vocab_size", where);
+  token_bytes_ = static_cast<int>(base::get_int(info, "token_bytes", where));
+  text_bytes_ = base::get_int(info, "text_bytes", where);
+  if (token_bytes_ != 2 && token_bytes_ != 4) throw base::bad_input({.what = "token_bytes is wrong", .where = where, .expected = "2 or 4"});
+  for (int64_t i = 0; i < static_cast<int64_t>(info.at("shard_tokens").size()); ++i) {
+    shards_.push_back({base::MappedFile(folder / shard_name(i)), size_});
+    size_ += static_cast<int64_t>(shards_.back().file.bytes().size()) / token_bytes_;
+  }
+  documents_ = std::make_unique<base::MappedFile>(folder / kIndexFile);
+  const size_t count = static_cast<size_t>(base::get_int(info, "num_documents", where));
+  if (documents_->bytes().size() != count * 16 || size_ != base::get_int(info, "num_tokens", where))
+    throw base::bad_input({.what = "the token shards do not fit their own description", .where = folder.string(), .remedy = "delete the folder; it is built again"});
+  const auto* words = reinterpret_cast<const uint64_t*>(documents_->bytes().data());
+  starts_ = {words, count};
+  keys_ = {words + count, count};
+}
+
+int64_t TokenShards::document_end(int64_t document) const {
+  return document + 1 < document_count() ? document_start(document + 1) : size_;
+}
+
+void TokenShards::read(int64_t start, std::span<int32_t> out) const {
+  base::require(start >= 0 && start + static_cast<int64_t>(out.size()) <= size_, "token range inside the shards");
+  auto shard = std::upper_bound(shards_.begin(), shards_.end(), start, [](int64_t at, const Shard& s) { return at < s.start; }) - 1;
+  for (size_t done = 0; done < out.size(); ++shard) {
+    const auto bytes = shard->file.bytes();
+    const int64_t available = static_cast<int64_t>(bytes.size()) / token_bytes_, offset = start + static_cast<int64_t>(done) - shard->start;
+    const auto n = static_cast<size_t>(std::min<int64_t>(available - offset, static_cast<int64_t>(out.size() - done)));
+    if (token_bytes_ == 2) {
+      const auto* tokens = reinterpret_cast<const uint16_t*>(bytes.data()) + offset;
+      std::copy_n(tokens, n, out.data() + done);
+    } else {
+      std::memcpy(out.data() + done, bytes.data() + offset * 4, n * 4);
+    }
+    done += n;
+  }
+}
+
+}  // namespace picochat::train

@@ -1,0 +1,399 @@
+#include "picochat/train/trainer.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "loop_state.hpp"
+#include "picochat/base/clock.hpp"
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/model/optimizer_kernels.hpp"
+
+namespace picochat::train {
+namespace {
+
+using base::cat;
+using base::fixed;
+using base::Json;
+
+constexpr double kConsoleSeconds = 10;      // at least one line in this time
+constexpr int64_t kMaxSkippedInARow = 8;    // steps that are not finite before the stage gives up
+
+class Loop {
+ public:
+  Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+       TrainObserver& observer)
+      : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), layout_(options.config),
+        transformer_(options.config, source.max_rows(), source.max_length(), true), optimizer_(layout_, options.optimizer),
+        parameters_(model::allocate_flat(layout_.size())), gradients_(model::allocate_flat(layout_.size())), spikes_(options.spike),
+        resume_series_(files, options.folder / "resume_checkpoint"), best_series_(files, options.folder / "best") {
+    parameters_.copy_(initial);
+    if (options_.ema_decay > 0) {
+      ema_ = model::allocate_flat(layout_.size());
+      ema_->copy_(initial);
+    }
+  }
+
+  TrainResult run() {
+    resume();
+    if (options_.spike.rollback) take_snapshot();
+    started_ = last_line_ = last_checkpoint_time_ = base::monotonic_seconds();
+    std::string stop = stop_reason();
+    while (stop.empty()) {
+      if (!train_step()) continue;  // rolled back
+      if (evaluation_due()) evaluate();
+      console_line(false);
+      stop = stop_reason();
+      if (options_.spike.rollback && state_.step % options_.spike.snapshot_every == 0) take_snapshot();
+      if (int signal = base::pending_signal()) {
+        save_for_resume();
+        observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "interrupted");
+        base::say(cat(options_.stage, ": interrupted after step ", state_.step, "; run the same command again to go on"));
+        throw base::Interrupted(signal);
+      }
+      if (stop.empty() && checkpoint_due()) save_for_resume();
+    }
+    return finish(stop);
+  }
+
+ private:
+  struct Snapshot {
+    LoopState state;
+    at::Tensor parameters, first, second;
+    std::optional<at::Tensor> ema;
+  };
+
+  void resume() {
+    auto loaded = resume_series_.newest();
+    if (!loaded) {
+      resume_series_.remove_after(-1);
+      best_series_.remove_after(-1);
+      observer_.rewound(0);
+      return;
+    }
+    const std::string where = resume_series_.path(0).parent_path().string();
+    const auto fingerprint = base::get_string_or(loaded->training_state, "fingerprint", "", where);
+    if (fingerprint != options_.fingerprint)
+      throw base::bad_input({.what = "the checkpoint's fingerprint is that of another run: its inputs or options differ", .where = where,
+                             .expected = options_.fingerprint, .found = fingerprint,
+                             .remedy = cat("run with the options of that run, or with --fresh ", options_.stage)});
+    state_ = loop_state_from_json(loaded->training_state.at("loop"), where);
+    resumed_step_ = state_.step;
+    spikes_.restore(state_.spike);
+    parameters_.copy_(loaded->checkpoint.parameters);
+    for (const auto& [name, values] : loaded->state) {
+      if (name == "first_moment") optimizer_.first_moment().copy_(values);
+      if (name == "second_moment") optimizer_.second_moment().copy_(values);
+      if (name == "ema" && ema_) ema_->copy_(values);
+    }
+    resume_series_.remove_after(state_.step);
+    best_series_.remove_after(state_.step);
+    observer_.rewound(state_.step);
+    base::say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
+  }
+
+  // One optimizer step. False when the loop went back to a snapshot instead.
+  bool train_step() {
+    const double begun = base::monotonic_seconds();
+    const int64_t step = state_.step + 1;
+    source_.prepare(step);
+    double loss = 0;
+    for (int64_t micro = 0; micro < options_.grad_accum_steps; ++micro) {
+      source_.fill(micro, batch_);
+      auto view = batch_.view();
+      view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
+      loss += transformer_.forward_backward(view, parameters_, gradients_);
+    }
+    const double norm = std::sqrt(model::squared_norm(gradients_.data_ptr<float>(), layout_.size()));
+    const bool finite = std::isfinite(loss) && std::isfinite(norm);
+    const auto spike = spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN());
+    if (spike.spike && options_.spike.rollback) {
+      roll_back(step, loss, spike);
+      return false;
+    }
+    OptimizerStep update{.step = state_.updates + 1, .learning_rate = options_.learning_rate.at(step) * state_.lr_scale,
+                         .weight_decay = weight_decay_at(options_.weight_decay, options_.weight_decay_decay, step, options_.max_steps),
+                         .muon_momentum = muon_momentum_at(options_.muon_momentum_schedule, step, options_.max_steps)};
+    if (options_.grad_clip > 0 && norm > options_.grad_clip) update.gradient_scale = options_.grad_clip / norm;
+    if (finite) {
+      optimizer_.step(update, parameters_, gradients_);
+      if (ema_) model::ema_update(options_.ema_decay, layout_.size(), parameters_.data_ptr<float>(), ema_->data_ptr<float>());
+      ++state_.updates;
+      state_.skipped_in_a_row = 0;
+    } else {
+      skip_update(step);
+    }
+    state_.step = step;
+    state_.train_loss = loss;
+    state_.supervised_tokens += source_.supervised_tokens();
+    state_.spike = spikes_.state();
+    const double seconds = base::monotonic_seconds() - begun;
+    interval_seconds_ += seconds;
+    interval_tokens_ += options_.grad_accum_steps * batch_.rows * batch_.length;
+    report_step(update, norm, spike, seconds);
+    return true;
+  }
+
+  void skip_update(int64_t step) {
+    gradients_.zero_();
+    observer_.event({{"event", "note"}, {"stage", options_.stage}, {"step", step}, {"note", "loss or gradient not finite: the update was skipped"}});
+    base::warn(cat(options_.stage, " step ", step, ": loss or gradient is not finite; the update was skipped"));
+    if (++state_.skipped_in_a_row >= kMaxSkippedInARow)
+      throw base::Error(base::ExitCode::kBlocked, {.what = cat("training diverged: ", kMaxSkippedInARow, " steps in a row were not finite"),
+                        .where = cat(options_.stage, " step ", step), .remedy = "lower the learning rate, switch on --loss-spike-rollback, or check the data"});
+  }
+
+  void report_step(const OptimizerStep& update, double norm, const SpikeWatch::Verdict& spike, double seconds) {
+    Json event{{"event", "step"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss},
+               {"learning_rate", update.learning_rate}, {"weight_decay", update.weight_decay}, {"grad_norm", norm},
+               {"supervised_tokens", source_.supervised_tokens()}, {"epoch", source_.epoch()}};
+    if (options_.optimizer.name == "muon") event["muon_momentum"] = update.muon_momentum;
+    const double tokens = static_cast<double>(options_.grad_accum_steps * batch_.rows * batch_.length);
+    event["timing"] = {{"step_time_sec", seconds}, {"tokens_per_sec", tokens / seconds}};
+    observer_.event(event);
+    if (!spike.spike) return;
+    if (!spikes_.may_warn(state_.step)) return;
+    state_.spike = spikes_.state();
+    observer_.event({{"event", "spike"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss},
+                     {"baseline_loss", spike.baseline}, {"spike_ratio", spike.ratio}, {"threshold", options_.spike.threshold}});
+    base::warn(cat(options_.stage, " step ", state_.step, ": loss spike, ", fixed(state_.train_loss, 4), " is ", fixed(spike.ratio, 2),
+                   " x the running mean ", fixed(spike.baseline, 4), " (threshold ", fixed(options_.spike.threshold, 2), ")"));
+  }
+
+  void take_snapshot() {
+    if (!snapshot_) {
+      auto copy = [&] { return model::allocate_flat(layout_.size()); };
+      snapshot_ = Snapshot{{}, copy(), copy(), copy(), ema_ ? std::optional(copy()) : std::nullopt};
+    }
+    snapshot_->state = state_;
+    snapshot_->state.spike = spikes_.state();
+    snapshot_->parameters.copy_(parameters_);
+    snapshot_->first.copy_(optimizer_.first_moment());
+    snapshot_->second.copy_(optimizer_.second_moment());
+    if (ema_) snapshot_->ema->copy_(*ema_);
+  }
+
+  // Data goes back with the weights: the same batches are tried again at a lower learning rate.
+  void roll_back(int64_t step, double loss, const SpikeWatch::Verdict& spike) {
+    Json events = state_.rollback_events;
+    const double scale = std::max(options_.spike.min_lr_scale, state_.lr_scale * options_.spike.lr_decay);
+    Json event{{"event", "rollback"}, {"stage", options_.stage}, {"step", step}, {"train_loss", loss}, {"baseline_loss", spike.baseline},
+               {"spike_ratio", spike.ratio}, {"lr_scale_after", scale}, {"restored_snapshot_step", snapshot_->state.step}};
+    if (!std::isfinite(loss)) event["train_loss"] = nullptr;
+    if (!std::isfinite(spike.ratio)) event["spike_ratio"] = nullptr;
+    events.push_back(event);
+    if (static_cast<int64_t>(events.size()) > options_.spike.max_rollbacks)
+      throw base::Error(base::ExitCode::kBlocked, {.what = cat("training diverged: ", options_.spike.max_rollbacks, " rollbacks did not help"),
+                        .where = cat(options_.stage, " step ", step), .remedy = "lower the learning rate or check the data"});
+    state_ = snapshot_->state;
+    spikes_.restore(state_.spike);
+    parameters_.copy_(snapshot_->parameters);
+    optimizer_.first_moment().copy_(snapshot_->first);
+    optimizer_.second_moment().copy_(snapshot_->second);
+    if (ema_) ema_->copy_(*snapshot_->ema);
+    gradients_.zero_();
+    state_.lr_scale = scale;
+    state_.rollback_events = events;
+    snapshot_->state.lr_scale = scale;  // a second spike before the next snapshot lowers it further
+    snapshot_->state.rollback_events = events;
+    best_series_.remove_after(state_.step);
+    resume_series_.remove_after(state_.step);
+    observer_.rewound(state_.step);
+    observer_.event(event);
+    base::warn(cat(options_.stage, " step ", step, ": loss spike; back to step ", state_.step, ", learning rate x ", scale));
+  }
+
+  bool evaluation_due() const {
+    return state_.step == options_.max_steps || (options_.eval_every > 0 && state_.step % options_.eval_every == 0);
+  }
+
+  void evaluate() {
+    const double begun = base::monotonic_seconds();
+    const ValidationResult raw = validator_.run(transformer_, parameters_);
+    Json event{{"event", "eval"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss}};
+    event.update(to_json(raw));
+    ValidationResult judged = raw;
+    if (ema_) {
+      judged = validator_.run(transformer_, *ema_);
+      event["ema_val_loss"] = judged.loss;
+      event["ema_val_bpb"] = judged.bytes ? Json(judged.bpb) : Json(nullptr);
+      event["ema_decay"] = options_.ema_decay;
+    }
+    const double metric = options_.select_by == SelectBy::kValBpb && judged.bytes > 0 ? judged.bpb : judged.loss;
+    const bool better = std::isfinite(metric) && (!state_.best_metric || metric < *state_.best_metric - options_.early_stop_min_delta);
+    if (better) {
+      state_.best_metric = metric;
+      state_.best_step = state_.step;
+      state_.evals_without_improvement = 0;
+      std::error_code ignored;
+      if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
+      save_checkpoint(files_, best_series_.path(state_.step), weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event));
+    } else {
+      ++state_.evals_without_improvement;
+    }
+    event["best"] = better;
+    state_.latest_eval = event;
+    event["timing"] = {{"eval_seconds", base::monotonic_seconds() - begun}};
+    observer_.event(event);
+    observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "in_progress");
+    console_line(true);
+    evaluated_since_checkpoint_ = true;
+  }
+
+  CheckpointContent weights_content(const at::Tensor& parameters, const std::string& weights, const std::string& kind, const Json* evaluation) const {
+    Json metadata = options_.identity;
+    metadata["stage"] = options_.stage;
+    metadata["step"] = state_.step;
+    metadata["checkpoint_kind"] = kind;
+    metadata["weights"] = weights;
+    metadata["train_loss"] = std::isfinite(state_.train_loss) ? Json(state_.train_loss) : Json(nullptr);
+    metadata["num_parameters"] = options_.config.parameter_count();
+    metadata["fingerprint"] = options_.fingerprint;
+    if (evaluation)
+      for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
+        if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
+    return {.config = options_.config, .parameters = parameters, .metadata = metadata};
+  }
+
+  bool checkpoint_due() const {
+    if (state_.step % std::max<int64_t>(1, options_.spike.rollback ? options_.spike.snapshot_every : 1) != 0) return false;
+    if (evaluated_since_checkpoint_) return true;
+    if (options_.checkpoint_every_steps > 0 && state_.step % options_.checkpoint_every_steps == 0) return true;
+    return options_.checkpoint_minutes > 0 && base::monotonic_seconds() - last_checkpoint_time_ >= 60 * options_.checkpoint_minutes;
+  }
+
+  // With rollback on, what is saved is always a snapshot, so that a resumed run can roll back to the
+  // same place as an undisturbed one.
+  void save_for_resume() {
+    const bool live = !snapshot_ || snapshot_->state.step == state_.step;
+    const LoopState& state = live ? state_ : snapshot_->state;
+    const auto present = resume_series_.steps();
+    if (state.step == 0 || (!present.empty() && present.back() >= state.step)) return;
+    CheckpointContent content = weights_content(live ? parameters_ : snapshot_->parameters, "raw", "resume", nullptr);
+    content.metadata["step"] = state.step;
+    content.metadata["train_loss"] = state.train_loss;
+    content.state = {{"first_moment", live ? optimizer_.first_moment() : snapshot_->first}, {"second_moment", live ? optimizer_.second_moment() : snapshot_->second}};
+    if (ema_) content.state.push_back({"ema", live ? *ema_ : *snapshot_->ema});
+    content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
+    observer_.sync();
+    save_checkpoint(files_, resume_series_.path(state.step), content);
+    resume_series_.prune(options_.keep_checkpoints);
+    prune_best();
+    last_checkpoint_time_ = base::monotonic_seconds();
+    evaluated_since_checkpoint_ = false;
+  }
+
+  // A best checkpoint goes when no checkpoint that may be resumed can need it.
+  void prune_best() {
+    const auto resumable = resume_series_.steps(), best = best_series_.steps();
+    const int64_t oldest = resumable.empty() ? 0 : resumable.front();
+    auto first_kept = std::upper_bound(best.begin(), best.end(), oldest);
+    if (first_kept != best.begin()) --first_kept;
+    for (auto step = best.begin(); step != first_kept; ++step) best_series_.remove(*step);
+  }
+
+  std::string stop_reason() const {
+    if (state_.step >= options_.max_steps) return "max_steps";
+    if (options_.early_stop_patience > 0 && state_.evals_without_improvement >= options_.early_stop_patience) return "early_stop";
+    if (options_.max_minutes > 0 && base::monotonic_seconds() - started_ >= 60 * options_.max_minutes && state_.step > 0) return "max_minutes";
+    return "";
+  }
+
+  void console_line(bool evaluated) {
+    const double now = base::monotonic_seconds();
+    if (!evaluated && now - last_line_ < kConsoleSeconds) return;
+    last_line_ = now;
+    const double rate = interval_seconds_ > 0 ? static_cast<double>(interval_tokens_) / interval_seconds_ : 0;
+    std::string line = cat(options_.stage == "base" ? "" : options_.stage + " ", "step ", state_.step, "/", options_.max_steps, " | train ", fixed(state_.train_loss, 4));
+    if (evaluated) {
+      line += cat(" | val ", fixed(state_.latest_eval.at("val_loss").get<double>(), 4));
+      if (!state_.latest_eval.at("val_bpb").is_null())
+        line += cat(" | val_bpb ", fixed(state_.latest_eval.at("val_bpb").get<double>(), 4), " +- ", fixed(state_.latest_eval.at("val_bpb_stderr").get<double>(), 4));
+      if (state_.best_step == state_.step) line += " *";
+    }
+    line += cat(" | lr ", fixed(options_.learning_rate.at(state_.step) * state_.lr_scale * 1e4, 2), "e-4 | ", base::short_count(rate), " tok/s");
+    if (options_.peak_flops > 0) line += cat(" | mfu ", fixed(100 * rate * options_.flops_per_token / options_.peak_flops, 1), "%");
+    const double steps_left = static_cast<double>(options_.max_steps - state_.step);
+    if (steps_left > 0 && state_.step > resumed_step_) {
+      const double per_step = (now - started_) / static_cast<double>(state_.step - resumed_step_);
+      line += cat(" | ", base::human_seconds(steps_left * per_step), " left");
+    }
+    base::say(line);
+    interval_seconds_ = 0;
+    interval_tokens_ = 0;
+  }
+
+  TrainResult finish(const std::string& stop) {
+    if (state_.step != options_.max_steps && (state_.latest_eval.is_null() || state_.latest_eval.at("step") != state_.step)) evaluate();
+    TrainResult result{.steps = state_.step, .stop_reason = stop, .best_step = state_.best_step};
+    result.checkpoint = options_.folder / "checkpoint";
+    result.last_checkpoint = options_.folder / "last_checkpoint";
+    republish(result.last_checkpoint, weights_content(parameters_, "raw", "final", &state_.latest_eval));
+    if (ema_) {
+      result.ema_checkpoint = options_.folder / "ema_checkpoint";
+      republish(*result.ema_checkpoint, weights_content(*ema_, "ema", "final_ema", &state_.latest_eval));
+    }
+    if (state_.best_step > 0) {
+      const auto best = load_checkpoint(best_series_.path(state_.best_step));
+      result.checkpoint_digest = republish(result.checkpoint, {.config = best.config, .parameters = best.parameters, .metadata = best.metadata});
+    } else {  // no evaluation gave a finite number
+      result.checkpoint_digest = republish(result.checkpoint, weights_content(parameters_, "raw", "best_validation_fallback", nullptr));
+    }
+    link_best();
+    result.seconds = base::monotonic_seconds() - started_;
+    observer_.event({{"event", "stage_end"}, {"stage", options_.stage}, {"step", state_.step}, {"stop_reason", stop}, {"best_step", state_.best_step},
+                     {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", {{"seconds", result.seconds}}}});
+    observer_.progress(state_.step, state_.latest_eval, state_.train_loss, stop);
+    observer_.sync();
+    return result;
+  }
+
+  base::Digest republish(const base::Path& path, const CheckpointContent& content) {
+    if (std::filesystem::exists(path)) base::remove_published(files_, path);  // an earlier attempt at these very last steps
+    return save_checkpoint(files_, path, content);
+  }
+
+  // `best_checkpoint` is the documented second name of `checkpoint`.
+  void link_best() {
+    const base::Path link = options_.folder / "best_checkpoint";
+    std::error_code ignored;
+    std::filesystem::remove(link, ignored);
+    std::filesystem::create_directory_symlink("checkpoint", link, ignored);
+  }
+
+  base::FileSystem& files_;
+  const TrainerOptions& options_;
+  BatchSource& source_;
+  Validator& validator_;
+  TrainObserver& observer_;
+  model::ParameterLayout layout_;
+  model::Transformer transformer_;
+  Optimizer optimizer_;
+  at::Tensor parameters_, gradients_;
+  std::optional<at::Tensor> ema_;
+  std::optional<Snapshot> snapshot_;
+  LoopState state_;
+  SpikeWatch spikes_;
+  CheckpointSeries resume_series_, best_series_;
+  MicroBatch batch_;
+  bool evaluated_since_checkpoint_ = false;
+  int64_t resumed_step_ = 0, interval_tokens_ = 0;
+  double started_ = 0, last_line_ = 0, last_checkpoint_time_ = 0, interval_seconds_ = 0;
+};
+
+}  // namespace
+
+TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+                  TrainObserver& observer) {
+  Loop loop(files, options, initial, source, validator, observer);
+  return loop.run();
+}
+
+void clear_stage(base::FileSystem& files, const base::Path& folder) {
+  if (std::filesystem::exists(folder)) base::remove_published(files, folder);
+}
+
+}  // namespace picochat::train
