@@ -72,7 +72,8 @@ Json to_json(const ModelConfig& c) {
 ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   static const std::vector<std::string> known = [] {
     std::vector<std::string> names;
-    for (const auto& [key, value] : to_json(ModelConfig{}).items()) names.push_back(key);
+    const Json fields = to_json(ModelConfig{});  // named: items() does not keep a temporary alive
+    for (const auto& [key, value] : fields.items()) names.push_back(key);
     return names;
   }();
   base::refuse_unknown_keys(json, known, where);

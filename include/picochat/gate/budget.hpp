@@ -53,7 +53,7 @@ struct Budget {
 Budget compute_budget(const RunOptions& options, const BudgetInputs& inputs);
 base::Json to_json(const Budget& budget);
 
-// Configured size, else 260 for byte, 512 for bpe, 128 for char.
+// Configured size, else 512 for bpe, 128 for char; byte is always 264.
 int64_t estimated_vocab_size(const RunOptions& options);
 // 1 without ddp.
 int64_t planned_world_size(const RunOptions& options);

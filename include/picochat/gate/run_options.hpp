@@ -18,7 +18,7 @@ struct RunOptions {
   std::string out_dir;
   std::string scale = "custom";
   std::optional<std::string> presets_dir;
-  std::vector<std::string> fresh;  // stages whose finished work is discarded: corpus honesty tokenizer base sft dpo sft_fit eval external
+  std::vector<std::string> fresh;  // stages whose finished work is discarded; the factory knows their names
   int64_t seed = 42;
   int64_t n_seeds = 1;
   bool preflight_only = false;
@@ -44,7 +44,7 @@ struct RunOptions {
   int64_t external_eval_max_new_tokens = 1;
 
   // Tokenizer
-  std::string tokenizer_type = "bpe";  // char | byte | bpe | hf_bpe (alias of bpe) | sentencepiece
+  std::string tokenizer_type = "bpe";  // char | byte | bpe | hf_bpe (alias of bpe)
   std::optional<int64_t> tokenizer_vocab_size;
   int64_t tokenizer_min_freq = 1;
   std::string bpe_pretokenizer = "regex";
