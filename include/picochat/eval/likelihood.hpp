@@ -29,7 +29,6 @@ std::vector<Likelihood> score_continuations(const LanguageModel& model, std::spa
 // The labels of a choice row as replies to its prompt: the sum of the log-probabilities of the
 // label's tokens. When one label's tokens begin another's, all get <|end|> appended; nothing else is
 // tried and nothing is normalised.
-inline constexpr const char* kChoiceScoring = "label_loglikelihood";
 std::vector<ChoiceResult> score_choices(const LanguageModel& model, std::span<const tasks::EvalRow* const> rows);
 
 }  // namespace picochat::eval

@@ -14,6 +14,8 @@
 
 namespace picochat::eval {
 
+inline constexpr const char* kChoiceScoring = "label_loglikelihood";  // see likelihood.hpp
+
 // Log-likelihood of each label of a choice row, in the order of choice_labels.
 struct ChoiceResult {
   std::vector<double> logprobs;       // sum of natural log-probabilities of the label's tokens
