@@ -19,7 +19,8 @@ endif()
 add_library(picochat_warnings INTERFACE)
 target_compile_options(picochat_warnings INTERFACE
   $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Werror -Wno-missing-field-initializers>
-  $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno -fpch-preprocess>)
+  $<$<COMPILE_LANGUAGE:CXX>:-fno-math-errno -fpch-preprocess>
+  $<$<COMPILE_LANGUAGE:CUDA>:-Werror=all-warnings -Xcompiler=-Wall>)
 if(PICOCHAT_SANITIZE)
   add_compile_options(-fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
   add_link_options(-fsanitize=address,undefined)
