@@ -1,10 +1,10 @@
 #include "picochat/eval/interval.hpp"
 
-#include <algorithm>
 #include <cmath>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/gate/interval.hpp"
 
 namespace picochat::eval {
 
@@ -41,12 +41,8 @@ double normal_quantile(double p) {
 std::optional<Interval> wilson_interval(int64_t hits, int64_t n, double confidence) {
   if (n <= 0) return std::nullopt;
   base::require(hits >= 0 && hits <= n, "wilson_interval: hits within n");
-  const double z = normal_quantile(0.5 + confidence / 2), count = static_cast<double>(n);
-  const double p = static_cast<double>(hits) / count, z2 = z * z;
-  const double centre = (p + z2 / (2 * count)) / (1 + z2 / count);
-  const double half = z / (1 + z2 / count) * std::sqrt(p * (1 - p) / count + z2 / (4 * count * count));
-  // At the ends the bound is exact; rounding must not put it a hair outside.
-  return Interval{hits == 0 ? 0 : std::max(0.0, centre - half), hits == n ? 1 : std::min(1.0, centre + half)};
+  const auto interval = gate::wilson_interval(hits, n, normal_quantile(0.5 + confidence / 2));
+  return Interval{interval.low, interval.high};
 }
 
 base::Json interval_json(int64_t hits, int64_t n, double confidence) {

@@ -24,11 +24,16 @@ struct GenerationRequest {
   std::vector<tokenizer::TokenId> prompt;
   int64_t max_new_tokens = 80;
   uint64_t stream = 0;  // sampling draws are a function of (seed, stream): name the row, not its place in a batch
-  bool stop_at_end = true;  // <|end|> and <eos>; off: only <eos>, for text continuation
 };
 
-enum class StopReason { kEnd, kLength, kContext, kPromptTooLong };
-std::string to_text(StopReason reason);  // "end" "length" "context" "prompt_too_long"
+enum class StopReason {
+  kEnd,            // <|end|> or <eos>
+  kSpecial,        // another special token: the model began a turn of its own
+  kLength,         // max_new_tokens
+  kContext,        // the model's context is full
+  kPromptTooLong,  // the prompt alone does not fit: nothing was generated
+};
+std::string to_text(StopReason reason);  // "end" "special" "length" "context" "prompt_too_long"
 
 struct Generation {
   std::vector<tokenizer::TokenId> tokens;  // without the stop token
@@ -42,11 +47,11 @@ std::vector<Generation> generate(const LanguageModel& model, std::span<const Gen
                                  const GenerationOptions& options,
                                  const std::function<void(size_t, const Generation&)>& done = {});
 
-// Plain text after <bos> + prompt, for samples of a base model.
+// Plain text after <bos> + prompt, for samples of a base model: the new text only.
 std::string continue_text(const LanguageModel& model, const std::string& prompt, int64_t max_new_tokens,
                           const GenerationOptions& options = {});
 
-// One chat reply to one question.
+// One reply to one question in the chat format.
 std::string reply_to(const LanguageModel& model, const std::string& user, int64_t max_new_tokens,
                      const GenerationOptions& options = {});
 

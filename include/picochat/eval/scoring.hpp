@@ -69,7 +69,7 @@ RowScore score_choice(const tasks::EvalRow& row, const ChoiceResult& result);
 struct ScoredRow {
   tasks::EvalRow row;
   std::string reply;
-  std::string stop_reason;  // "end", "length", "context", "choice", "prompt_too_long"
+  std::string stop_reason;  // of generation.hpp, or "choice"
   int64_t max_new_tokens = 0, prompt_tokens = 0, new_tokens = 0;
   std::optional<ChoiceResult> choice;
   RowScore score;
