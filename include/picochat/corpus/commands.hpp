@@ -2,6 +2,7 @@
 // value and a text for people out. The command line binds the tables and prints.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -31,9 +32,15 @@ struct PreviewOptions {
   bool json = false;
 };
 const base::OptionTable<PreviewOptions>& preview_options();
+// What a room above knows about chat and eval rows: a value with "path", "status" ("ready", "caution"
+// or "blocked") and "summary". Without it preview counts rows and placeholders.
+struct RowInspectors {
+  std::function<base::Json(const Path&)> chat, eval;
+};
 // Writes <out>/preview.json and preview.md when `out` is set. Success means that the corpus could be
-// read; what is still to do (empty chat or eval files) is said, not refused.
-CommandOutput preview(base::FileSystem& files, const PreviewOptions& options);
+// read; what is still to do (empty chat or eval files) is said, not refused. A file that the pack
+// names and that does not exist is BadInput.
+CommandOutput preview(base::FileSystem& files, const PreviewOptions& options, const RowInspectors& inspectors = {});
 
 struct BuildOptions {
   std::optional<std::string> dataset_pack, input, recipe, manifest, report;
@@ -50,5 +57,8 @@ CommandOutput init_pack_command(base::FileSystem& files, const InitPackOptions& 
 // At least one of the three, and not a pack together with another: usage errors.
 CorpusOptions corpus_options(const std::optional<std::string>& dataset_pack, const std::optional<std::string>& input,
                              const std::optional<std::string>& recipe, int64_t min_score);
+
+std::string statistics_text(const Statistics& stats);    // "key: value" lines
+std::string shell_quoted(const std::string& word);       // as it must be typed in a POSIX shell
 
 }  // namespace picochat::corpus

@@ -42,8 +42,6 @@ struct ReadTally {
   std::map<std::string, int64_t> skipped;
 };
 
-class DocumentCursor;
-
 class Corpus {
  public:
   // Resolves the sources; reads no documents. BadInput for a missing source, an empty folder, a folder

@@ -59,6 +59,7 @@ struct ManifestFile {
   std::vector<std::string> quality_flags;  // union over its documents, sorted
   std::map<std::string, int64_t> skipped_rows;
   std::map<std::string, int64_t> first_skipped_line;  // same keys
+  std::string columns_found;              // the keys of the first row without "text"
 };
 
 struct ManifestSource {
