@@ -46,7 +46,7 @@ struct EvalFileFacts {
   std::string status;
   std::string summary;
   std::string digest;
-  int64_t items = 0, rules = 0, unanswerable_items = 0;
+  int64_t items = 0, items_without_rules = 0, unanswerable_items = 0;
   std::map<std::string, int64_t> categories, splits;
   std::optional<double> choice_random_baseline;  // mean of 1 / labels over choice rows; absent without any
 };
