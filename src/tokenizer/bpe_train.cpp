@@ -1,0 +1,231 @@
+#include "tokenizer/bpe_train.hpp"
+
+#include <algorithm>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/base/threads.hpp"
+#include "tokenizer/pair_index.hpp"
+#include "tokenizer/words.hpp"
+
+namespace picochat::tokenizer {
+namespace {
+
+// What one merge does to the pairs with one neighbour, gathered densely by the neighbour's id.
+class NeighbourChanges {
+ public:
+  struct Entry {
+    int64_t lost = 0, gained = 0;
+    uint32_t words = 0;  // in which the pair was gained
+    uint32_t last_word = Words::kNone;
+    uint32_t pair = PairIndex::kNone;
+    bool touched = false;
+  };
+
+  void lose(TokenId id, int64_t count) { touch(id).lost += count; }
+  void gain(TokenId id, int64_t count, uint32_t word) {
+    Entry& entry = touch(id);
+    entry.gained += count;
+    if (entry.last_word == word) return;
+    entry.last_word = word;
+    ++entry.words;
+    places_.push_back({id, word});
+  }
+  // A pair that this very merge made, unmade by the next occurrence beside it.
+  void take_back(TokenId id, int64_t count) { touch(id).gained -= count; }
+
+  Entry& operator[](TokenId id) { return entries_[id]; }
+  const std::vector<TokenId>& touched() const { return touched_; }
+  const std::vector<std::pair<TokenId, uint32_t>>& places() const { return places_; }
+  void start(size_t tokens) {
+    for (TokenId id : touched_) entries_[id] = {};
+    entries_.resize(tokens);
+    touched_.clear();
+    places_.clear();
+  }
+
+ private:
+  Entry& touch(TokenId id) {
+    Entry& entry = entries_[id];
+    if (!entry.touched) {
+      entry.touched = true;
+      touched_.push_back(id);
+    }
+    return entry;
+  }
+  std::vector<Entry> entries_;
+  std::vector<TokenId> touched_;
+  std::vector<std::pair<TokenId, uint32_t>> places_;
+};
+
+class Learner {
+ public:
+  Learner(Model& model, Words words, int64_t vocab_size, int64_t min_freq, int threads)
+      : model_(model), vocab_size_(static_cast<size_t>(vocab_size)), min_freq_(std::max<int64_t>(1, min_freq)),
+        threads_(threads), words_(std::move(words)) {
+    for (TokenId id = 0; id < model.tokens.size(); ++id)
+      ids_.emplace(id < kSpecialTokens ? std::string(kSpecialTokenText[id]) : model.tokens[id], id);
+  }
+
+  // Only pairs of at least `threshold` occurrences are indexed. A pair never becomes more frequent
+  // after the merge that made the later of its tokens, so no other pair can be next before the
+  // indexed ones are used up; then all are counted anew and the threshold is lowered.
+  void learn() {
+    while (model_.tokens.size() < vocab_size_) {
+      PairCounts counts = words_.count_pairs(threads_);
+      for (uint64_t pair : forbidden_)
+        if (int64_t* count = counts.find(pair)) *count = 0;
+      int64_t most = 0;
+      for (const auto& slot : counts.slots()) most = std::max(most, slot.value);
+      if (most < min_freq_) return;
+      threshold_ = most <= kIndexAllBelow ? min_freq_ : std::max(min_freq_, most / kThresholdStep);
+      index_pairs(counts);
+      counts = {};
+      merge_indexed();
+    }
+  }
+
+ private:
+  static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 8;
+
+  struct Candidate {
+    int64_t count;
+    uint64_t pair;
+    // std::priority_queue puts the largest first: more occurrences, then the smaller pair.
+    friend bool operator<(const Candidate& a, const Candidate& b) {
+      return a.count != b.count ? a.count < b.count : a.pair > b.pair;
+    }
+  };
+
+  void index_pairs(const PairCounts& counts) {
+    pairs_.clear();
+    std::vector<Candidate> candidates;
+    for (const auto& slot : counts.slots()) {
+      if (slot.value < threshold_) continue;
+      pairs_.add(slot.pair, slot.value);
+      candidates.push_back({slot.value, slot.pair});
+    }
+    queue_ = std::priority_queue<Candidate>(std::less<Candidate>(), std::move(candidates));
+    for (size_t word = 0; word < words_.end(); word = words_.next(word)) {
+      auto symbols = words_.symbols(word);
+      for (size_t i = 0; i + 1 < symbols.size(); ++i) {
+        PairIndex::Pair* pair = pairs_.find(pair_key(symbols[i], symbols[i + 1]));
+        if (pair && (pair->words.empty() || pair->words.back() != word)) pair->words.push_back(static_cast<uint32_t>(word));
+      }
+    }
+  }
+
+  // Takes candidates in order until the index cannot tell which pair is next.
+  void merge_indexed() {
+    while (!queue_.empty() && model_.tokens.size() < vocab_size_) {
+      Candidate top = queue_.top();
+      queue_.pop();
+      PairIndex::Pair* pair = pairs_.find(top.pair);
+      if (pair->count != top.count) {  // it has lost occurrences since it was queued
+        if (pair->count >= threshold_) queue_.push({pair->count, top.pair});
+        continue;
+      }
+      if ((model_.merges.size() & 255) == 0) base::throw_if_interrupted();
+      TokenId left = static_cast<TokenId>(top.pair >> 32), right = static_cast<TokenId>(top.pair);
+      std::string bytes = model_.tokens[left] + model_.tokens[right];
+      auto [known, is_new] = ids_.emplace(bytes, static_cast<TokenId>(model_.tokens.size()));
+      TokenId result = known->second;
+      if (result < kSpecialTokens) {  // no ordinary token may be spelled like a special one
+        forbidden_.insert(top.pair);
+        pair->count = 0;
+        continue;
+      }
+      if (is_new) model_.tokens.push_back(std::move(bytes));
+      model_.merges.push_back({left, right, result});
+      std::vector<uint32_t> words = std::move(pair->words);
+      pair->words = {};
+      pair->count = 0;
+      merge_in_words(left, right, result, words);
+      // Two pairs that spell one token: its pairs may have grown, which the index cannot show.
+      if (!is_new) return;
+      update_pairs(left, right, result);
+    }
+  }
+
+  void merge_in_words(TokenId left, TokenId right, TokenId result, const std::vector<uint32_t>& words) {
+    left_.start(model_.tokens.size());
+    right_.start(model_.tokens.size());
+    for (size_t w = 0; w < words.size(); ++w) {
+      if (w + 8 < words.size()) words_.prefetch(words[w + 8]);
+      const uint32_t word = words[w];
+      const int64_t count = static_cast<int64_t>(words_.count(word));
+      auto symbols = words_.symbols(word);
+      size_t kept = 0;
+      size_t merged_at = Words::kNone;  // where the last merged symbol of this word stands
+      for (size_t i = 0; i < symbols.size(); ++i, ++kept) {
+        if (symbols[i] != left || i + 1 == symbols.size() || symbols[i + 1] != right) {
+          symbols[kept] = symbols[i];
+          continue;
+        }
+        if (kept > 0) {
+          TokenId before = symbols[kept - 1];
+          if (merged_at == kept - 1) right_.take_back(left, count);
+          else left_.lose(before, count);
+          left_.gain(before, count, word);
+        }
+        if (i + 2 < symbols.size()) {
+          right_.lose(symbols[i + 2], count);
+          right_.gain(symbols[i + 2], count, word);
+        }
+        symbols[kept] = result;
+        merged_at = kept;
+        ++i;
+      }
+      words_.shrink(word, kept);
+    }
+  }
+
+  void update_pairs(TokenId left, TokenId right, TokenId result) {
+    update_side(left_, [&](TokenId id) { return pair_key(id, left); }, [&](TokenId id) { return pair_key(id, result); });
+    update_side(right_, [&](TokenId id) { return pair_key(right, id); }, [&](TokenId id) { return pair_key(result, id); });
+    if (PairIndex::Pair* merged = pairs_.find(pair_key(left, right))) merged->count = 0;
+  }
+
+  template <typename OldKey, typename NewKey>
+  void update_side(NeighbourChanges& changes, OldKey old_key, NewKey new_key) {
+    for (TokenId id : changes.touched()) {
+      NeighbourChanges::Entry& entry = changes[id];
+      if (entry.lost) {
+        if (PairIndex::Pair* pair = pairs_.find(old_key(id))) pair->count -= entry.lost;
+      }
+      if (entry.gained < threshold_) continue;
+      entry.pair = pairs_.add(new_key(id), entry.gained);
+      pairs_[entry.pair].words.reserve(entry.words);
+      queue_.push({entry.gained, new_key(id)});
+    }
+    for (auto [id, word] : changes.places()) {
+      uint32_t pair = changes[id].pair;
+      if (pair != PairIndex::kNone) pairs_[pair].words.push_back(word);
+    }
+  }
+
+  Model& model_;
+  size_t vocab_size_;
+  int64_t min_freq_;
+  int threads_;
+  Words words_;
+  int64_t threshold_ = 0;
+  PairIndex pairs_;
+  std::priority_queue<Candidate> queue_;
+  NeighbourChanges left_, right_;  // of pairs (neighbour, token) and (token, neighbour)
+  std::unordered_map<std::string, TokenId> ids_;
+  std::unordered_set<uint64_t> forbidden_;
+};
+
+}  // namespace
+
+void learn_merges(Model& model, PieceCounts counts, int64_t vocab_size, int64_t min_freq, int threads) {
+  Words words(counts, model);
+  counts = {};
+  Learner(model, std::move(words), vocab_size, min_freq, threads).learn();
+}
+
+}  // namespace picochat::tokenizer

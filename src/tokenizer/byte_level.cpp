@@ -1,0 +1,153 @@
+#include "tokenizer/byte_level.hpp"
+
+#include <algorithm>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/base/unicode.hpp"
+#include "tokenizer/split.hpp"
+
+namespace picochat::tokenizer {
+
+struct ByteLevelTokenizer::Worker {
+  PieceCache cache;
+  MergeScratch scratch;
+  std::vector<TokenId> ids;  // the piece at hand
+};
+
+// A worker for the time of one call. There are never more than calls at once, each of about 4 MiB.
+class ByteLevelTokenizer::Borrowed {
+ public:
+  explicit Borrowed(const ByteLevelTokenizer& owner) : owner_(owner) {
+    {
+      std::lock_guard lock(owner.mutex_);
+      if (!owner.idle_.empty()) {
+        worker_ = std::move(owner.idle_.back());
+        owner.idle_.pop_back();
+      }
+    }
+    if (!worker_) worker_ = std::make_unique<Worker>();
+  }
+  ~Borrowed() {
+    std::lock_guard lock(owner_.mutex_);
+    owner_.idle_.push_back(std::move(worker_));
+  }
+  Borrowed(const Borrowed&) = delete;
+  Borrowed& operator=(const Borrowed&) = delete;
+  Worker& operator*() { return *worker_; }
+
+ private:
+  const ByteLevelTokenizer& owner_;
+  std::unique_ptr<Worker> worker_;
+};
+
+ByteLevelTokenizer::ByteLevelTokenizer(Model model, std::string json)
+    : model_(std::move(model)), json_(std::move(json)), pairs_(model_.merges) {
+  for (TokenId id = kSpecialTokens; id < model_.tokens.size(); ++id) {
+    const std::string& bytes = model_.tokens[id];
+    longest_token_ = std::max(longest_token_, bytes.size());
+    if (bytes.size() == 1) byte_ids_[static_cast<uint8_t>(bytes[0])] = id;
+    else if (model_.split == Split::kCharacter) characters_.emplace(base::decode_utf8(bytes, 0).value, id);
+  }
+  auto worker = std::make_unique<Worker>();
+  for (TokenId id = kSpecialTokens; id < model_.tokens.size() && model_.split == Split::kPattern; ++id) {
+    const std::string& bytes = model_.tokens[id];
+    if (bytes.size() <= PieceKey::kLongest) continue;
+    // A token that its own bytes do not merge to is never the encoding of a piece.
+    merge_piece(bytes, *worker);
+    if (worker->ids.size() == 1 && worker->ids[0] == id) long_tokens_.emplace(bytes, id);
+  }
+  idle_.push_back(std::move(worker));
+  if (json_.empty()) json_ = write_model(model_, Tokenizer::encode(self_test_text()));
+}
+
+ByteLevelTokenizer::~ByteLevelTokenizer() = default;
+
+std::string_view ByteLevelTokenizer::token_bytes(TokenId id) const {
+  if (id >= model_.tokens.size()) {
+    throw base::bad_input({.what = "a token id is outside the vocabulary",
+                           .expected = base::cat("less than ", model_.tokens.size()), .found = base::cat(id),
+                           .remedy = "use the tokenizer that these tokens were made with"});
+  }
+  return model_.tokens[id];
+}
+
+void ByteLevelTokenizer::encode(std::string_view text, std::vector<TokenId>& out) const {
+  if (text.empty()) return;
+  switch (model_.split) {
+    case Split::kCharacter: return encode_by_character(text, out);
+    case Split::kPattern: {
+      Borrowed worker(*this);
+      return encode_by_pattern(text, *worker, out);
+    }
+    case Split::kNone:
+      if (model_.merges.empty()) {
+        for (char byte : text) out.push_back(byte_ids_[static_cast<uint8_t>(byte)]);
+        return;
+      }
+      Borrowed worker(*this);
+      merge_piece(text, *worker);
+      out.insert(out.end(), (*worker).ids.begin(), (*worker).ids.end());
+  }
+}
+
+void ByteLevelTokenizer::merge_piece(std::string_view piece, Worker& worker) const {
+  worker.ids.resize(piece.size());
+  for (size_t i = 0; i < piece.size(); ++i) worker.ids[i] = byte_ids_[static_cast<uint8_t>(piece[i])];
+  worker.scratch.merge(pairs_, worker.ids);
+}
+
+void ByteLevelTokenizer::encode_by_pattern(std::string_view text, Worker& worker, std::vector<TokenId>& out) const {
+  // Ids gather in a buffer and move to `out` in bulk: growing a vector id by id costs more than a lookup.
+  constexpr size_t kBuffer = 4096;
+  TokenId buffer[kBuffer + PieceCache::kMostIds];
+  size_t buffered = 0;
+  auto flush = [&] {
+    out.insert(out.end(), buffer, buffer + buffered);
+    buffered = 0;
+  };
+  const auto* p = reinterpret_cast<const uint8_t*>(text.data());
+  const auto* end = p + text.size();
+  while (p < end) {
+    const uint8_t* q = next_piece(p, end);
+    const size_t length = static_cast<size_t>(q - p);
+    if (length <= PieceKey::kLongest) [[likely]] {
+      PieceKey key = piece_key(p, length, end);
+      PieceCache::Slot& slot = worker.cache.slot(key);
+      if (slot.key == key) [[likely]] {
+        std::copy_n(slot.ids, PieceCache::kMostIds, buffer + buffered);
+        buffer[buffered] &= (1u << PieceCache::Slot::kCountShift) - 1;
+        buffered += slot.count();
+        if (buffered >= kBuffer) flush();
+        p = q;
+        continue;
+      }
+      merge_piece({reinterpret_cast<const char*>(p), length}, worker);
+      PieceCache::store(slot, key, worker.ids);
+    } else {
+      std::string_view piece(reinterpret_cast<const char*>(p), length);
+      auto known = length <= longest_token_ ? long_tokens_.find(piece) : long_tokens_.end();
+      if (known != long_tokens_.end()) worker.ids.assign(1, known->second);
+      else merge_piece(piece, worker);
+    }
+    flush();
+    out.insert(out.end(), worker.ids.begin(), worker.ids.end());
+    p = q;
+  }
+  flush();
+}
+
+void ByteLevelTokenizer::encode_by_character(std::string_view text, std::vector<TokenId>& out) const {
+  for (size_t i = 0; i < text.size();) {
+    base::CodePoint c = base::decode_utf8(text, i);
+    auto known = c.valid && c.length > 1 ? characters_.find(c.value) : characters_.end();
+    if (known != characters_.end()) {
+      out.push_back(known->second);
+    } else {
+      for (size_t j = i; j < i + c.length; ++j) out.push_back(byte_ids_[static_cast<uint8_t>(text[j])]);
+    }
+    i += c.length;
+  }
+}
+
+}  // namespace picochat::tokenizer

@@ -1,0 +1,89 @@
+// Tables over pairs of tokens for training: plain counts, and counts with the words to visit.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "picochat/tokenizer/tokenizer.hpp"
+
+namespace picochat::tokenizer {
+
+inline uint64_t pair_key(TokenId left, TokenId right) { return uint64_t{left} << 32 | right; }
+
+// Pair -> value by open addressing. A value-initialised slot is free; no pair of real tokens has key 0
+// because ids below kSpecialTokens never occur in text.
+template <typename Value>
+class PairMap {
+ public:
+  PairMap() : PairMap(1024) {}
+  explicit PairMap(size_t slots) : slots_(slots) {}  // a power of two
+
+  struct Slot {
+    uint64_t pair = 0;
+    Value value{};
+  };
+
+  Value& operator[](uint64_t pair) {
+    if (used_ * 2 >= slots_.size()) grow();
+    Slot& slot = slots_[place(pair)];
+    if (slot.pair == 0) slot.pair = pair, ++used_;
+    return slot.value;
+  }
+  Value* find(uint64_t pair) {
+    Slot& slot = slots_[place(pair)];
+    return slot.pair ? &slot.value : nullptr;
+  }
+  const std::vector<Slot>& slots() const { return slots_; }  // free ones included
+  size_t size() const { return used_; }
+
+ private:
+  size_t place(uint64_t pair) const {
+    size_t mask = slots_.size() - 1;
+    uint64_t mixed = pair * 0x9E3779B97F4A7C15u;
+    size_t i = (mixed ^ mixed >> 32) & mask;
+    while (slots_[i].pair != pair && slots_[i].pair != 0) i = (i + 1) & mask;
+    return i;
+  }
+  void grow() {
+    std::vector<Slot> old(slots_.size() * 2);
+    old.swap(slots_);
+    for (Slot& slot : old)
+      if (slot.pair) slots_[place(slot.pair)] = std::move(slot);
+  }
+  std::vector<Slot> slots_;
+  size_t used_ = 0;
+};
+
+using PairCounts = PairMap<int64_t>;
+
+// The pairs that may merge next: how often each occurs, and the words that had it when it was made.
+class PairIndex {
+ public:
+  struct Pair {
+    int64_t count = 0;
+    std::vector<uint32_t> words;
+  };
+  static constexpr uint32_t kNone = 0xFFFFFFFF;
+
+  uint32_t add(uint64_t key, int64_t count) {
+    uint32_t index = static_cast<uint32_t>(pairs_.size());
+    pairs_.push_back({count, {}});
+    places_[key] = index;
+    return index;
+  }
+  Pair& operator[](uint32_t index) { return pairs_[index]; }
+  Pair* find(uint64_t key) {
+    uint32_t* index = places_.find(key);
+    return index ? &pairs_[*index] : nullptr;
+  }
+  void clear() {
+    pairs_.clear();
+    places_ = {};
+  }
+
+ private:
+  std::vector<Pair> pairs_;
+  PairMap<uint32_t> places_;
+};
+
+}  // namespace picochat::tokenizer

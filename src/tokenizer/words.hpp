@@ -1,0 +1,43 @@
+// The distinct pieces while their symbols merge, in one array. A word is known by its place in it:
+//
+//   [count, low half] [count, high half] [symbols] [symbols at first] symbol...
+//
+// Symbols shrink in place, so the next word stays where it was.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "tokenizer/count.hpp"
+#include "tokenizer/pair_index.hpp"
+
+namespace picochat::tokenizer {
+
+class Words {
+ public:
+  static constexpr uint32_t kNone = 0xFFFFFFFF;
+
+  // Pieces of one byte have no pairs and are left out.
+  Words(const PieceCounts& counts, const Model& model);
+
+  size_t end() const { return data_.size(); }
+  size_t next(size_t word) const { return word + kHeader + data_[word + 3]; }
+  uint64_t count(size_t word) const { return data_[word] | uint64_t{data_[word + 1]} << 32; }
+  std::span<uint32_t> symbols(size_t word) { return {data_.data() + word + kHeader, data_[word + 2]}; }
+  std::span<const uint32_t> symbols(size_t word) const { return {data_.data() + word + kHeader, data_[word + 2]}; }
+  void shrink(size_t word, size_t symbols) { data_[word + 2] = static_cast<uint32_t>(symbols); }
+  void prefetch(size_t word) const { __builtin_prefetch(data_.data() + word); }
+
+  // Occurrences of each adjacent pair.
+  PairCounts count_pairs(int threads) const;
+
+ private:
+  static constexpr size_t kHeader = 4;
+  void add(std::string_view piece, uint64_t count, const std::array<TokenId, 256>& byte_ids);
+
+  std::vector<uint32_t> data_;
+  std::vector<size_t> groups_;  // starts of groups of words, the unit of parallel work
+};
+
+}  // namespace picochat::tokenizer
