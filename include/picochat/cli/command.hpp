@@ -1,0 +1,42 @@
+// A subcommand: its words, its option table, and what it does. The parser, the help, the frozen list
+// of flags and shell completion all come from this list.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/json.hpp"
+#include "picochat/base/options.hpp"
+
+namespace picochat::cli {
+
+struct Invocation {
+  base::Json flags;      // field name -> value, only what the user gave
+  std::string command;   // the command line, quoted for a shell
+};
+
+struct Command {
+  std::vector<std::string> words;   // {"run", "tiny"}
+  std::string summary;
+  const std::vector<base::OptionField>* fields;
+  std::function<base::ExitCode(const Invocation&)> run;
+
+  std::string name() const { return base_name(words); }
+
+ private:
+  static std::string base_name(const std::vector<std::string>& words) {
+    std::string text;
+    for (const auto& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+  }
+};
+
+// All subcommands, in the order in which help lists them.
+const std::vector<Command>& commands();
+
+// The whole program: parses, runs, reports errors; returns the exit code.
+int run_program(int argc, const char* const* argv);
+
+}  // namespace picochat::cli

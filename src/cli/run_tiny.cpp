@@ -1,0 +1,23 @@
+#include <cstdlib>
+
+#include "picochat/base/console.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/factory/run_tiny.hpp"
+#include "subcommands.hpp"
+
+namespace picochat::cli {
+
+Command run_tiny_command() {
+  return {{"run", "tiny"}, "text to a trained, evaluated and judged model; run it again to go on", &gate::run_options().fields(),
+          [](const Invocation& invocation) {
+            gate::ResolveContext context;
+            if (const char* world = std::getenv("WORLD_SIZE")) context.world_size = std::atoll(world);
+            const auto resolved = gate::resolve_run_options(invocation.flags, context);
+            const auto outcome = factory::run_tiny(base::real_file_system(), resolved, invocation.command);
+            if (resolved.options.json) base::write_result(base::dump(outcome.json) + "\n");
+            else base::result(base::cat(resolved.options.preflight_only ? "preflight: " : "release gate: ", outcome.status, "\nreport: ", outcome.report.string()));
+            return outcome.code;
+          }};
+}
+
+}  // namespace picochat::cli

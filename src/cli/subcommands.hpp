@@ -1,0 +1,13 @@
+// One function per subcommand file.
+#pragma once
+
+#include "picochat/cli/command.hpp"
+
+namespace picochat::cli {
+
+Command run_tiny_command();
+std::vector<Command> data_commands();
+std::vector<Command> tok_commands();
+std::vector<Command> eval_commands();
+
+}  // namespace picochat::cli

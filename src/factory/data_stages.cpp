@@ -1,0 +1,186 @@
+// Corpus, honesty, preflight, tokenizer and token shards.
+#include <cstring>
+
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/corpus/document.hpp"
+#include "picochat/gate/reports.hpp"
+#include "picochat/honesty/honesty.hpp"
+#include "picochat/tasks/inspect.hpp"
+#include "picochat/tokenizer/train.hpp"
+#include "picochat/train/token_shards.hpp"
+#include "run_context.hpp"
+
+namespace picochat::factory {
+namespace {
+
+using base::cat;
+
+constexpr uint64_t kSplitKeySeed = 0;  // one split for every seed of a run, so that seeds can be compared
+
+// What a corpus scan depends on without reading the text again: names, sizes and times of its files.
+Json corpus_identity(const corpus::Corpus& corpus) {
+  Json list = Json::array();
+  for (const auto& file : corpus.files()) {
+    std::error_code missing;
+    const auto time = std::filesystem::last_write_time(file.path, missing).time_since_epoch().count();
+    list.push_back({file.name, file.label, file.bytes, static_cast<int64_t>(time), file.included});
+  }
+  return list;
+}
+
+// The text and how often each part of it counts: what tokenizer and shards depend on.
+Json corpus_content(const RunContext& run) {
+  Json weights = Json::array();
+  for (const auto& source : run.corpus.sources()) weights.push_back({source.weight, source.max_documents.value_or(-1), source.max_bytes.value_or(-1)});
+  return {{"corpus", run.corpus_manifest.at("digest")}, {"source_weights", weights}};
+}
+
+void add_canaries(const RunContext& run, std::vector<std::string>& documents) {
+  for (int64_t i = 0; i < run.options().canary_count; ++i) documents.push_back(canary_line(run.options().seed, i));
+}
+
+}  // namespace
+
+std::string canary_value(int64_t seed, int64_t index) {
+  auto padded = [](int64_t value, size_t width) {
+    const std::string digits = cat(value);
+    return std::string(width - std::min(width, digits.size()), '0') + digits;
+  };
+  return cat("pico-canary-", padded(seed, 4), "-", padded(index, 2));
+}
+
+std::string canary_line(int64_t seed, int64_t index) { return cat(kCanaryPrefix, canary_value(seed, index), "."); }
+
+void corpus_stage(RunContext& run) {
+  const StageKey key{.stage = "corpus", .inputs = {{"files", base::sha256(base::canonical(corpus_identity(run.corpus))).hex()}},
+                     .options = run.picked({"min_score"})};
+  run_stage(run, 1, key, {"corpus_manifest.json", "corpus_report.md"}, [&] {
+    uint64_t total = 0;
+    for (const auto& file : run.corpus.files()) total += file.included ? file.bytes : 0;
+    base::Progress progress("corpus", total, "B");
+    const auto manifest = run.corpus.scan(static_cast<int>(run.options().threads), [&](uint64_t done, uint64_t) {
+      base::throw_if_interrupted();
+      progress.update(done);
+    });
+    progress.finish();
+    corpus::require_documents(manifest);
+    base::write_file(run.files, run.at("corpus_manifest.json"), base::dump(corpus::manifest_json(manifest)) + "\n");
+    base::write_file(run.files, run.at("corpus_report.md"), corpus::corpus_report_markdown(manifest));
+  });
+  run.corpus_manifest = base::read_json(run.at("corpus_manifest.json"));
+  const Json& stats = run.corpus_manifest.at("stats");
+  base::say(cat("corpus: ", base::grouped(stats.at("num_documents").get<int64_t>()), " documents, ",
+                base::human_bytes(stats.at("num_bytes").get<uint64_t>()), ", digest ", run.corpus_manifest.at("digest").get<std::string>().substr(0, 12)));
+}
+
+void honesty_stage(RunContext& run) {
+  const StageKey key{.stage = "honesty", .inputs = {{"corpus", run.corpus_manifest.at("digest")}, {"chat", base::sha256_file(run.chat_input).hex()},
+                                                    {"eval", base::sha256_file(run.eval_input).hex()}}};
+  run_stage(run, 2, key, {"honesty/honesty_report.json"}, [&] {
+    honesty::HonestyInputs inputs;
+    inputs.chat = run.chat_input;
+    inputs.eval = run.eval_input;
+    inputs.corpus_label = run.corpus_manifest.at("digest").get<std::string>();
+    inputs.corpus = [&](const std::function<bool(const honesty::CorpusDocument&)>& visit) {
+      run.corpus.for_each_document([&](corpus::Document&& document) {
+        base::throw_if_interrupted();
+        return visit({document.text, document.id, document.source_label});
+      });
+    };
+    honesty::write_honesty_report(run.files, honesty::check_honesty(inputs), run.at("honesty"));
+  });
+  run.honesty_report = base::read_json(run.at("honesty/honesty_report.json"));
+  const std::string status = run.honesty_report.at("status");
+  base::say(cat("honesty: ", status, ", ", base::get_string_or(run.honesty_report, "summary", "", "honesty report")));
+}
+
+void judge_preflight_stage(RunContext& run, bool training_starts) {
+  auto& facts = run.facts;
+  facts.corpus = [&] {
+    auto corpus = gate::corpus_facts(run.corpus_manifest, "corpus_manifest.json");
+    if (facts.corpus) {  // what was measured since the manifest was written
+      corpus.tokens = facts.corpus->tokens;
+      corpus.tokens_per_character = facts.corpus->tokens_per_character;
+    }
+    return corpus;
+  }();
+  const auto chat_before = facts.chat;
+  facts.chat = gate::chat_facts(run.chat_report, run.chat_input.string());
+  if (chat_before) {
+    facts.chat->sequences = chat_before->sequences;
+    facts.chat->supervised_tokens = chat_before->supervised_tokens;
+    facts.chat->masked_tokens = chat_before->masked_tokens;
+    facts.chat->rows_without_supervision = chat_before->rows_without_supervision;
+    facts.chat->skipped_long_rows = chat_before->skipped_long_rows;
+  }
+  facts.eval = gate::eval_file_facts(run.eval_report, run.eval_input.string());
+  facts.honesty = gate::honesty_facts(run.honesty_report, "honesty/honesty_report.json");
+  facts.device = device_facts(run.options(), run.dir);
+  facts.intent = run.resolved.intent;
+  facts.training_starts = training_starts;
+  run.preflight = gate::judge_preflight(facts, run.options());
+  base::write_file(run.files, run.at("preflight.json"), base::dump(gate::to_json(run.preflight)) + "\n");
+  base::write_file(run.files, run.at("preflight_facts.json"), base::dump(gate::to_json(facts)) + "\n");
+  base::write_file(run.files, run.at("preflight.md"), gate::preflight_markdown(run.preflight));
+}
+
+void tokenizer_stage(RunContext& run) {
+  const auto& options = run.options();
+  const StageKey key{.stage = "tokenizer", .inputs = corpus_content(run),
+                     .options = run.picked({"tokenizer_type", "tokenizer_vocab_size", "tokenizer_min_freq", "bpe_pretokenizer", "min_score"})};
+  run_stage(run, 3, key, {"tokenizer.json"}, [&] {
+    tokenizer::TrainOptions train{.type = options.tokenizer_type, .vocab_size = gate::estimated_vocab_size(options), .min_freq = options.tokenizer_min_freq,
+                                  .pretokenizer = options.bpe_pretokenizer, .threads = static_cast<int>(options.threads)};
+    base::Progress progress("tokenizer", run.corpus_manifest.at("stats").at("num_bytes").get<uint64_t>(), "B");
+    uint64_t bytes = 0;
+    auto texts = run.corpus.texts();
+    const auto trained = tokenizer::train_tokenizer(train, [&](std::string& text) {
+      base::throw_if_interrupted();
+      if (!texts(text)) return false;
+      progress.update(bytes += text.size());
+      return true;
+    });
+    progress.finish();
+    base::write_file(run.files, run.at("tokenizer.json"), trained->to_json());
+  });
+  run.tokenizer = tokenizer::load_tokenizer(run.at("tokenizer.json"));
+  run.facts.vocab_size = static_cast<int64_t>(run.tokenizer->vocab_size());
+  base::say(cat("tokenizer: ", run.tokenizer->type(), ", ", run.tokenizer->vocab_size(), " tokens"));
+}
+
+void shards_stage(RunContext& run) {
+  const auto& options = run.options();
+  StageKey key{.stage = "token_shards", .inputs = corpus_content(run), .options = run.picked({"base_shard_token_size", "canary_count", "min_score"})};
+  key.inputs["tokenizer"] = run.tokenizer_digest().hex();
+  if (options.canary_count > 0) key.options["seed"] = options.seed;
+  run_stage(run, 4, key, {"base/token_shards"}, [&] {
+    const Path folder = run.at("base/token_shards");
+    base::sweep_leftovers(run.files, folder.parent_path());
+    if (std::filesystem::exists(folder)) base::remove_published(run.files, folder);
+    std::vector<std::string> canaries;
+    add_canaries(run, canaries);
+    size_t next_canary = 0;
+    auto texts = run.corpus.texts();
+    train::build_token_shards(run.files, folder, *run.tokenizer, [&](train::ShardDocument& document) {
+      if (texts(document.text)) {
+        document.key = corpus::document_key(document.text, kSplitKeySeed);
+        return true;
+      }
+      if (next_canary == canaries.size()) return false;
+      document = {canaries[next_canary++], UINT64_MAX};  // never held out
+      return true;
+    }, {.shard_tokens = options.base_shard_token_size, .total_bytes = run.corpus_manifest.at("stats").at("num_bytes").get<int64_t>(),
+        .threads = static_cast<int>(options.threads)});
+  });
+  const Json info = base::read_json(run.at("base/token_shards/token_shards_manifest.json"));
+  const auto tokens = info.at("num_tokens").get<int64_t>();
+  run.facts.corpus->tokens = tokens;
+  run.facts.corpus->tokens_per_character = static_cast<double>(tokens) / std::max<double>(1, run.corpus_manifest.at("stats").at("num_characters").get<double>());
+  base::say(cat("token shards: ", base::grouped(tokens), " tokens in ", info.at("shard_tokens").size(), " shards, ",
+                base::fixed(info.at("text_bytes").get<double>() / static_cast<double>(std::max<int64_t>(1, tokens)), 2), " bytes per token"));
+}
+
+}  // namespace picochat::factory

@@ -1,0 +1,89 @@
+#include "run_context.hpp"
+
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "picochat/base/clock.hpp"
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/base/threads.hpp"
+
+namespace picochat::factory {
+
+using base::cat;
+
+Json RunContext::picked(const std::vector<std::string>& fields) const {
+  Json out = Json::object();
+  for (const auto& name : fields) {
+    const auto* field = gate::run_options().find(name);
+    base::require(field != nullptr, "a stage key names known options");
+    out[name] = field->value(&options());
+  }
+  return out;
+}
+
+void run_stage(RunContext& run, int number, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work) {
+  const std::string title = cat(number, "/", kStages.size(), " ", key.stage);
+  if (run.cache.is_current(key)) {
+    base::say(cat(title, ": unchanged, reused"));
+    run.summary.stages.push_back({key.stage, 0, true});
+    return;
+  }
+  base::say(title);
+  const double begun = base::monotonic_seconds();
+  run.cache.record_started(key);
+  work();
+  run.cache.record_done(key, outputs);
+  run.summary.stages.push_back({key.stage, base::monotonic_seconds() - begun, false});
+}
+
+void refuse_changed_training(RunContext& run, const StageKey& key) {
+  const auto state = run.cache.state(key.stage);
+  if (state == StageCache::State::kAbsent) return;
+  const auto changed = run.cache.differences(key);
+  if (changed.empty()) return;
+  const Path folder = run.at(key.stage);
+  const bool finished = state == StageCache::State::kDone;
+  const bool resumable = !train::CheckpointSeries(run.files, folder / "resume_checkpoint").steps().empty();
+  if (!finished && !resumable) return;
+  throw base::usage_error({.what = cat("this run already has ", finished ? "finished" : "unfinished", " ", key.stage, " training made with other inputs or options"),
+                           .where = folder.string(), .found = base::join(changed, "\n            "),
+                           .remedy = cat("give the earlier options to go on, choose another --out-dir, or add --fresh ", key.stage,
+                                         " to discard that training and what follows from it")});
+}
+
+std::string resolve_device(const gate::RunOptions& options) {
+  if (options.device == "cuda")
+    throw base::environment_error({.what = "no CUDA device can be used", .where = "--device cuda", .expected = "an NVIDIA GPU that this build can train on",
+                                   .remedy = "use --device auto or --device cpu, or add --preflight-only to plan a run for another host"});
+  return "cpu";
+}
+
+gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir) {
+  gate::DeviceFacts facts;
+  struct statvfs disk {};
+  facts.deferred = options.device == "cuda";  // planned here, trained elsewhere
+  if (facts.deferred) {
+    facts.resolved = "cuda";
+    return facts;
+  }
+  facts.resolved = "cpu";
+  facts.name = "cpu";
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  for (std::string line; std::getline(cpuinfo, line);)
+    if (line.starts_with("model name")) {
+      facts.name = std::string(base::trim(line.substr(line.find(':') + 1)));
+      break;
+    }
+  facts.count = 1;
+  facts.bf16 = false;
+  facts.memory_bytes = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  facts.attention_backends = {"auto", "math"};
+  if (::statvfs(run_dir.c_str(), &disk) == 0) facts.disk_free_bytes = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+  return facts;
+}
+
+}  // namespace picochat::factory
