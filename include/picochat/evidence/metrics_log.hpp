@@ -24,9 +24,14 @@ class MetricsLog {
   MetricsLog(base::FileSystem& files, const base::Path& path);
   void append(base::Json event);
   void sync();
+  // cut_metrics on the open log: what a trainer asks for when it goes back to an earlier step.
+  void rewind(const std::string& stage, int64_t step);
 
  private:
-  base::JsonlAppender appender_;
+  void open();
+  base::FileSystem& files_;
+  base::Path path_;
+  std::unique_ptr<base::JsonlAppender> appender_;
 };
 
 // Before a stage goes on from the checkpoint of `step`: drops its later lines, its stage_end, and

@@ -34,9 +34,10 @@ struct RunFacts {
 base::Json build_summary(const RunFacts& facts);
 std::string summary_markdown(const base::Json& summary);
 
-// What `run tiny` prints at its end: verdict, scores per category with intervals, weakest category,
-// a few generations, where to look next.
-std::string end_of_run_text(const base::Json& summary, const std::string& run_dir);
+// What `run tiny` prints at its end: verdict, figures, scores, generations, where to look next. The two
+// tables come from the eval room: eval::category_table(summary), eval::generations_text(generations).
+std::string end_of_run_text(const base::Json& summary, const std::string& run_dir, const std::string& category_table,
+                            const std::string& generations);
 
 // <run_dir>/summary.md, then summary.json (last: a summary.json means that the run is complete).
 void write_summary(base::FileSystem& files, const base::Path& run_dir, const base::Json& summary);
