@@ -32,11 +32,13 @@ struct PreflightEvidence {
 struct EvalEvidence {
   std::string digest;                           // of the report
   std::string checkpoint, tokenizer, input;     // digests that the report says it used
-  Tally overall, non_choice;
+  Tally overall, non_choice;                    // a row that could not be scored counts as not passed
+  int64_t unscored = 0;
   Tally choice;                                 // choice rows, right answers
   std::optional<double> choice_random_baseline;
   Tally unsafe_refusal, benign_non_refusal;
-  int64_t prompt_echoes = 0, unsupported_claims = 0;
+  Tally prompt_echo;                            // generated rows, and how many echoed their prompt
+  std::optional<double> unsupported_claim_rate; // absent: no row forbids anything
   std::map<std::string, Tally> categories, skill_stages;  // skill_stages: "math:math_l1_..."
 };
 
@@ -68,12 +70,12 @@ GateEvidence gate_evidence_from_json(const base::Json& json, const std::string& 
 // A threshold beside what was measured.
 struct Measure {
   std::string name;
-  std::optional<double> value;
+  std::optional<double> value;  // absent: not measured
   double threshold = 0;
   bool at_least = true;  // else the value must not exceed the threshold
-  int64_t n = 0;
+  int64_t n = 0, minimum_n = 0;
   std::optional<Interval> interval;
-  bool holds = false;
+  std::string result;  // "holds" | "fails" | "too_few" (fewer rows than the minimum) | "not_measured"
   bool threshold_inside_interval = false;
 };
 
