@@ -12,7 +12,7 @@ namespace picochat::base {
 namespace {
 
 const char* kind_of(const Json& value) {
-  if (value.is_number_integer()) return "an integer";
+  if (value.is_number_integer()) return fits_int64(value) ? "an integer" : "an integer beyond 64 bits";
   if (value.is_number()) return "a number";
   if (value.is_string()) return "a string";
   if (value.is_boolean()) return "true or false";
@@ -55,6 +55,10 @@ Json parse_json(std::string_view text, const std::string& where) {
     std::string reason = error.what();
     if (auto colon = reason.find(": "); colon != std::string::npos) reason = reason.substr(colon + 2);
     throw bad_input({.what = "not valid JSON", .where = cat(where, ":", line), .found = replace_invalid_utf8(reason)});
+  } catch (const nlohmann::json::out_of_range& error) {  // "1e999": the grammar allows it, no double holds it
+    std::string reason = error.what();
+    if (auto end = reason.find("] "); end != std::string::npos) reason = reason.substr(end + 2);
+    throw bad_input({.what = "not valid JSON", .where = where, .found = replace_invalid_utf8(reason)});
   }
 }
 
@@ -66,6 +70,10 @@ std::string dump(const Json& value, int indent) {
 
 std::string canonical(const Json& value) {
   return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+bool fits_int64(const Json& value) {
+  return !value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT64_MAX};
 }
 
 std::string get_string(const Json& object, const std::string& key, const std::string& where) {
@@ -80,7 +88,7 @@ std::string get_string_or(const Json& object, const std::string& key, std::strin
 
 int64_t get_int(const Json& object, const std::string& key, const std::string& where) {
   const Json& value = member(object, key, where, "an integer");
-  if (!value.is_number_integer()) throw wrong_type(key, where, "an integer", value);
+  if (!value.is_number_integer() || !fits_int64(value)) throw wrong_type(key, where, "an integer", value);
   return value.get<int64_t>();
 }
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -42,7 +43,7 @@ void check_option(const OptionField& field, const Json& value, const std::string
   bool fits = false;
   switch (field.kind) {
     case OptionKind::kBool: fits = value.is_boolean(); break;
-    case OptionKind::kInt: fits = value.is_number_integer(); break;
+    case OptionKind::kInt: fits = value.is_number_integer() && fits_int64(value); break;
     case OptionKind::kNumber: fits = value.is_number(); break;
     case OptionKind::kText: fits = value.is_string(); break;
     case OptionKind::kList:
@@ -58,7 +59,7 @@ void check_option(const OptionField& field, const Json& value, const std::string
   if (value.is_number()) {
     double number = value.get<double>();
     bool low = field.minimum && (field.minimum_exclusive ? number <= *field.minimum : number < *field.minimum);
-    if (low || (field.maximum && number > *field.maximum) || number != number) refuse(field, found, where);
+    if (low || (field.maximum && number > *field.maximum) || !std::isfinite(number)) refuse(field, found, where);
   }
   if (!field.choices.empty() && value.is_string() && std::find(field.choices.begin(), field.choices.end(), found) == field.choices.end())
     refuse(field, found, where);

@@ -49,7 +49,7 @@ uint64_t Random::below(uint64_t bound) {
 }
 
 int64_t Random::between(int64_t low, int64_t high) {
-  return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low) + 1));
+  return low + static_cast<int64_t>(below(static_cast<uint64_t>(high) - static_cast<uint64_t>(low) + 1));
 }
 
 double Random::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1.0p-53; }

@@ -74,7 +74,8 @@ std::string fixed(double value, int decimals) {
 }
 
 std::string grouped(int64_t value) {
-  std::string digits = std::to_string(value < 0 ? -value : value), out;
+  // Negated as unsigned: the smallest int64_t has no positive counterpart.
+  std::string digits = std::to_string(value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value)), out;
   for (size_t i = 0; i < digits.size(); ++i) {
     if (i && (digits.size() - i) % 3 == 0) out += ',';
     out += digits[i];

@@ -134,7 +134,7 @@ Scan scan_project(const fs::path& root) {
     }
   }
   for (const auto& [room, unused] : rooms) scan_folder(root, root / "tests" / room, room, rooms, scan);
-  for (const char* top : {"tests/acceptance", "tools"}) scan_folder(root, root / top, "", rooms, scan);
+  for (const char* top : {"tests/acceptance", "tests/support", "tools"}) scan_folder(root, root / top, "", rooms, scan);
   std::sort(scan.violations.begin(), scan.violations.end());
   return scan;
 }

@@ -23,6 +23,9 @@ std::string dump(const Json& value, int indent = 2);
 // One line, keys sorted at every level: what digests of JSON values are taken of.
 std::string canonical(const Json& value);
 
+// False for an unsigned integer above the largest int64_t, which get<int64_t>() would wrap.
+bool fits_int64(const Json& value);
+
 // Typed access with errors that name the file and key ("expected a string, found a number").
 std::string get_string(const Json& object, const std::string& key, const std::string& where);
 std::string get_string_or(const Json& object, const std::string& key, std::string fallback, const std::string& where);
