@@ -1,0 +1,41 @@
+// Final norm, logits and cross-entropy in chunks of rows: the logits of the whole batch never exist.
+#pragma once
+
+#include <vector>
+
+#include "model/arena.hpp"
+#include "model/weights.hpp"
+
+namespace picochat::model {
+
+struct HeadBuffers {
+  at::Tensor normed, dnormed;  // [tokens, n_embd]
+  ops::NormStatistics statistics;
+  at::Tensor logits;           // [chunk, vocab_size]
+  at::Tensor rows, drows;      // [chunk, n_embd]: rows whose weight is not zero, packed
+};
+
+int64_t head_chunk_rows(const Config& config);
+HeadBuffers take_head_buffers(const Config& config, Arena& arena, int64_t tokens, bool training);
+
+struct HeadTargets {
+  const int32_t* targets;
+  const float* weights;  // null: uniform_weight
+  float uniform_weight;
+  int64_t tokens;
+};
+
+// The rows whose prediction counts.
+std::vector<int64_t> active_rows(const HeadTargets& targets);
+
+// Per-token nll of the rows in `active` (0 elsewhere), and with `gradients` also the gradient of
+// sum(weight * nll): of the head's weights (added) and of the residual stream (written to dx). Returns that sum.
+double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients, const at::Tensor& x,
+                 const at::Tensor& dx, const HeadBuffers& buffers, const HeadTargets& targets,
+                 const std::vector<int64_t>& active, float* nll);
+
+// Capped logits of all rows of x.
+void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& buffers,
+                 float* out);
+
+}  // namespace picochat::model

@@ -1,0 +1,67 @@
+// Soft cap and cross-entropy over rows of logits, with the gradient left in their place.
+
+template <typename T>
+static inline void soft_cap_row(T* __restrict a, int64_t count, T cap) {
+  const T inverse = T(1) / cap;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) a[i] = cap * hyperbolic_tangent(a[i] * inverse);
+}
+
+template <typename T>
+static void soft_cap(Matrix<T> logits, double softcap) {
+  if (softcap <= 0) return;
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < logits.rows; ++r) soft_cap_row(logits.row(r), logits.columns, static_cast<T>(softcap));
+}
+
+template <typename T>
+static inline T exponential_sum(T* __restrict a, int64_t count, T largest, bool store) {
+  T sum = 0;
+  if (store) {
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; ++i) {
+      const T e = exponential(a[i] - largest);
+      a[i] = e;
+      sum += e;
+    }
+  } else {
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < count; ++i) sum += exponential(a[i] - largest);
+  }
+  return sum;
+}
+
+template <typename T>
+static void cross_entropy(Matrix<T> logits, const int32_t* targets, const T* weights, double softcap, bool gradient,
+                          double* nll) {
+  const int64_t vocabulary = logits.columns;
+  const T cap = static_cast<T>(softcap);
+#pragma omp parallel for schedule(static)
+  for (int64_t r = 0; r < logits.rows; ++r) {
+    T* __restrict a = logits.row(r);
+    const bool capped = cap > T(0);
+    if (capped) soft_cap_row(a, vocabulary, cap);
+    T largest = a[0];
+#pragma omp simd reduction(max : largest)
+    for (int64_t i = 0; i < vocabulary; ++i) largest = a[i] > largest ? a[i] : largest;
+    const T target_logit = a[targets[r]];
+    const T sum = exponential_sum(a, vocabulary, largest, gradient && !capped);
+    nll[r] = __builtin_log(static_cast<double>(sum)) + static_cast<double>(largest) - static_cast<double>(target_logit);
+    if (!gradient) continue;
+    const T weight = weights[r], factor = weight / sum;
+    if (capped) {  // d cap*tanh(z/cap) / dz = 1 - tanh^2
+      const T inverse = T(1) / cap;
+      const T slope = T(1) - target_logit * inverse * (target_logit * inverse);
+#pragma omp simd
+      for (int64_t i = 0; i < vocabulary; ++i) {
+        const T t = a[i] * inverse;
+        a[i] = exponential(a[i] - largest) * factor * (T(1) - t * t);
+      }
+      a[targets[r]] -= weight * slope;
+    } else {
+#pragma omp simd
+      for (int64_t i = 0; i < vocabulary; ++i) a[i] *= factor;
+      a[targets[r]] -= weight;
+    }
+  }
+}

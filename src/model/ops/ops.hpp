@@ -1,0 +1,106 @@
+// The operations that the transformer is made of, with two implementations: our CPU kernels, and
+// plain ATen for any device and data type, which is also what the kernels are tested against.
+//
+// Tensors are 2-D views of memory that the caller owns, with unit stride along the last dimension.
+// Token ids, positions, targets and weights are host arrays. Gradients of parameters are added to.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include <ATen/core/Tensor.h>
+
+#include "model/kernels/table.hpp"
+#include "picochat/model/config.hpp"
+
+namespace picochat::model::ops {
+
+using at::Tensor;
+using kernels::ActivationKind;
+using kernels::CachedSequence;
+using kernels::DropoutMask;
+using kernels::NormKind;
+
+struct Norm {
+  NormKind kind;
+  double eps;
+  Tensor weight, bias;  // bias undefined for RMSNorm
+};
+
+struct NormStatistics {
+  Tensor mean, rstd;  // [rows]; mean undefined for RMSNorm
+};
+
+// Where attention runs and over what.
+struct AttentionShape {
+  int64_t rows, length, n_head, n_kv_head, head_dim;
+  const int32_t* segment_start;  // host [rows * length] or null
+};
+
+struct QkNormRope {
+  int64_t n_head, n_kv_head, head_dim;
+  double eps;
+  Tensor q_weight, k_weight;  // undefined: no norm
+  Tensor cosine, sine;        // [positions, head_dim / 2], undefined: no rotation
+  const int32_t* positions;
+};
+
+class Ops {
+ public:
+  virtual ~Ops() = default;
+
+  virtual void embedding(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& table,
+                         const Tensor& position_table, const Tensor& x) = 0;
+  virtual void embedding_backward(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& dx,
+                                  const Tensor& dtable, const Tensor& dposition_table) = 0;
+
+  // y = norm(x). copy_of_x, when defined, receives x: the residual sum goes on from there.
+  virtual void norm(const Norm&, const Tensor& x, const Tensor& y, const NormStatistics&, const Tensor& copy_of_x) = 0;
+  virtual void norm_backward(const Norm&, const Tensor& x, const NormStatistics&, const Tensor& dy, const Tensor& dx,
+                             bool accumulate, const Tensor& dweight, const Tensor& dbias) = 0;
+
+  // y = (or +=) x weight^T + bias; bias may be undefined.
+  virtual void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) = 0;
+  virtual void linear_backward_input(const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate) = 0;
+  virtual void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias) = 0;
+  // linear() for decoding steps: the result of a row does not depend on the other rows.
+  virtual void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) = 0;
+
+  // Queries and keys: the leading n_head + n_kv_head heads of `in`, normed and rotated.
+  virtual void qk(const QkNormRope&, const Tensor& in, const Tensor& out, const Tensor& rstd) = 0;
+  virtual void qk_backward(const QkNormRope&, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
+                           const Tensor& dq_weight, const Tensor& dk_weight) = 0;
+
+  virtual void attention(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask&,
+                         const Tensor& out, const Tensor& lse) = 0;
+  virtual void attention_backward(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v,
+                                  const DropoutMask&, const Tensor& out, const Tensor& lse, const Tensor& dout,
+                                  const Tensor& dq, const Tensor& dk, const Tensor& dv) = 0;
+  // Puts the new keys and values into the cache [cache rows, n_kv_head, capacity, head_dim], then attends.
+  virtual void cached_attention(const AttentionShape&, std::span<const CachedSequence> sequences, const Tensor& q,
+                                const Tensor& k, const Tensor& v, const Tensor& cache_k, const Tensor& cache_v,
+                                const Tensor& out) = 0;
+
+  virtual void activation(ActivationKind, const Tensor& fc, const Tensor& h) = 0;
+  // fc becomes its gradient; h holds the gradient of the activation's output and becomes that output.
+  virtual void activation_backward(ActivationKind, const Tensor& fc, const Tensor& h) = 0;
+
+  virtual void dropout(const DropoutMask&, const Tensor& x, const Tensor& y, bool accumulate) = 0;
+
+  virtual void gather_rows(const Tensor& x, std::span<const int64_t> rows, const Tensor& out) = 0;
+  virtual void scatter_rows(const Tensor& x, std::span<const int64_t> rows, const Tensor& out) = 0;
+
+  // nll of each row; with weights, logits become the gradient of sum(weight * nll).
+  virtual void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap,
+                             double* nll) = 0;
+  virtual void soft_cap(const Tensor& logits, double softcap) = 0;
+};
+
+// Our kernels; float32 and, for tests, float64.
+std::unique_ptr<Ops> make_cpu_ops(at::ScalarType dtype);
+// Plain ATen.
+std::unique_ptr<Ops> make_reference_ops(at::Device device, at::ScalarType dtype);
+
+}  // namespace picochat::model::ops

@@ -1,0 +1,76 @@
+#include "picochat/model/optimizer_kernels.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+#include "model/kernels/table.hpp"
+
+namespace picochat::model {
+
+double squared_norm(const float* values, int64_t count) {
+  std::vector<double> partial(static_cast<size_t>((count + kernels::kNormBlock - 1) / kernels::kNormBlock));
+  return kernels::optimizer_table().squared_norm(values, count, partial.data());
+}
+
+void adamw_step(const AdamWStep& o, int64_t count, int64_t decay_count, float* parameters, float* gradients,
+                float* first_moment, float* second_moment, bool clear_gradients) {
+  const double step = static_cast<double>(o.step);
+  const double correction1 = 1 - std::pow(o.beta1, step), correction2 = 1 - std::pow(o.beta2, step);
+  kernels::AdamW c{.learning_rate = static_cast<float>(o.learning_rate),
+                   .beta1 = static_cast<float>(o.beta1),
+                   .beta2 = static_cast<float>(o.beta2),
+                   .epsilon = static_cast<float>(o.epsilon),
+                   .decay_factor = static_cast<float>(1 - o.learning_rate * o.weight_decay),
+                   .gradient_scale = static_cast<float>(o.gradient_scale),
+                   .step_size = static_cast<float>(o.learning_rate / correction1),
+                   .second_correction = static_cast<float>(1 / std::sqrt(correction2))};
+  const auto& table = kernels::optimizer_table();
+  table.adamw(c, 0, decay_count, parameters, gradients, first_moment, second_moment, clear_gradients);
+  c.decay_factor = 1;
+  table.adamw(c, decay_count, count, parameters, gradients, first_moment, second_moment, clear_gradients);
+}
+
+void ema_update(double decay, int64_t count, const float* values, float* average) {
+  kernels::optimizer_table().ema(static_cast<float>(decay), count, values, average);
+}
+
+namespace {
+
+// Row-major C[m, n] = alpha * op(A) op(B) + beta * C.
+void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
+              int64_t ldb, float beta, float* c, int64_t ldc) {
+  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
+            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
+  sgemm_(tb ? "T" : "N", ta ? "T" : "N", &ni, &mi, &ki, &alpha, b, &bi, a, &ai, &beta, c, &ci);
+}
+
+}  // namespace
+
+void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns) {
+  constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
+  constexpr int kSteps = 5;
+  const int64_t count = rows * columns, side = std::min(rows, columns);
+  const double norm = std::sqrt(squared_norm(matrix, count));
+  if (!(norm > 0)) return;
+  const float scale = static_cast<float>(1 / (norm + 1e-7));
+  for (int64_t i = 0; i < count; ++i) matrix[i] *= scale;
+  std::vector<float> gram(static_cast<size_t>(side * side)), polynomial(gram.size()), next(static_cast<size_t>(count));
+  float* x = matrix;
+  float* y = next.data();
+  const bool wide = rows <= columns;  // the smaller Gram matrix: X X^T of a wide matrix, X^T X of a tall one
+  for (int step = 0; step < kSteps; ++step) {
+    multiply(!wide, wide, side, side, wide ? columns : rows, 1, x, columns, x, columns, 0, gram.data(), side);
+    std::copy(gram.begin(), gram.end(), polynomial.begin());
+    multiply(false, false, side, side, side, kC, gram.data(), side, gram.data(), side, kB, polynomial.data(), side);
+    std::copy_n(x, count, y);  // y = a x + (b A + c A^2) x
+    if (wide)
+      multiply(false, false, rows, columns, rows, 1, polynomial.data(), side, x, columns, kA, y, columns);
+    else
+      multiply(false, false, rows, columns, columns, 1, x, columns, polynomial.data(), side, kA, y, columns);
+    std::swap(x, y);
+  }
+  if (x != matrix) std::copy_n(x, count, matrix);
+}
+
+}  // namespace picochat::model
