@@ -99,13 +99,16 @@ Parsed parse(const std::vector<Command>& commands, int argc, const char* const* 
   app.require_subcommand(1);
   Parsed parsed;
   std::map<const Command*, CLI::App*> leaves;
+  std::map<std::string, CLI::App*> groups;  // "data" -> its app
   for (const auto& command : commands) {
     CLI::App* at = &app;
-    for (size_t i = 0; i < command.words.size(); ++i) {
-      CLI::App* next = at->get_subcommand_no_throw(command.words[i]);
+    std::string path;
+    for (const auto& word : command.words) {
+      path += " " + word;
+      CLI::App*& next = groups[path];
+      const bool leaf = &word == &command.words.back();
       if (!next) {
-        const bool leaf = i + 1 == command.words.size();
-        next = at->add_subcommand(command.words[i], leaf ? command.summary : "");
+        next = at->add_subcommand(word, leaf ? command.summary : "");
         if (!leaf) next->require_subcommand(1);
       }
       at = next;

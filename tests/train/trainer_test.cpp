@@ -1,0 +1,216 @@
+#include "picochat/train/trainer.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <csignal>
+#include <cstring>
+#include <fstream>
+
+#include "fixture.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/model/parameters.hpp"
+#include "picochat/train/bigram_baseline.hpp"
+#include "picochat/train/window_source.hpp"
+
+namespace picochat::train {
+namespace {
+
+using testing::build_shards;
+using testing::byte_tokenizer;
+using testing::some_documents;
+using testing::TemporaryFolder;
+
+model::Config small_config() {
+  model::Config config;
+  config.vocab_size = static_cast<int64_t>(byte_tokenizer()->vocab_size());
+  config.context_size = 32;
+  config.n_embd = 32;
+  config.n_head = 4;
+  config.n_kv_head = 2;
+  config.n_layer = 2;
+  config.norm_type = model::NormType::kRmsNorm;
+  config.position_encoding = model::PositionEncoding::kRope;
+  config.activation = model::Activation::kSwiglu;
+  config.tie_embeddings = config.qk_norm = true;
+  config.linear_bias = false;
+  return config;
+}
+
+// Records events; optionally raises a signal after a step.
+class Recorder final : public TrainObserver {
+ public:
+  void event(const base::Json& event) override {
+    base::Json kept = event;
+    kept.erase("timing");
+    if (event.at("event") == "step" && event.at("step") == signal_after) std::raise(SIGTERM);
+    events.push_back(kept);
+  }
+  void rewound(int64_t step) override {
+    std::erase_if(events, [&](const base::Json& e) { return e.at("step").get<int64_t>() > step; });
+  }
+  void progress(int64_t, const base::Json&, double, const std::string& status) override { last_status = status; }
+  std::vector<base::Json> events;
+  std::string last_status;
+  int64_t signal_after = -1;
+};
+
+struct World {
+  TemporaryFolder folder;
+  std::shared_ptr<const TokenShards> shards = build_shards(folder.path() / "shards", some_documents(40));
+  Split split = split_tokens(shards, 1500, 32);
+  model::Config config = small_config();
+  at::Tensor initial = model::allocate_flat(model::ParameterLayout(config).size());
+  WindowSource source{split.train, {.context_size = 32, .batch_size = 4, .grad_accum_steps = 2, .seed = 1}};
+  std::unique_ptr<Validator> validator = window_validator(split.validation, 32, 4, false, byte_lengths(*byte_tokenizer()));
+  World() {
+    base::install_signal_handlers();
+    base::clear_pending_signal();
+    model::initialize(config, 1, initial);
+  }
+  TrainerOptions options(const std::string& name, int64_t steps = 12) const {
+    TrainerOptions o;
+    o.stage = "base";
+    o.folder = folder.path() / name;
+    o.config = config;
+    o.max_steps = steps;
+    o.grad_accum_steps = 2;
+    o.learning_rate = {.peak = 3e-3, .warmup_steps = 2, .max_steps = steps, .decay = "cosine", .min_ratio = 0.1};
+    o.grad_clip = 1;
+    o.eval_every = 4;
+    o.checkpoint_minutes = 0;
+    o.fingerprint = "test";
+    return o;
+  }
+  TrainResult run(const TrainerOptions& o, Recorder& recorder) { return train(base::real_file_system(), o, initial, source, *validator, recorder); }
+};
+
+std::string weights(const base::Path& checkpoint) { return base::read_file(checkpoint / "model.safetensors"); }
+
+TEST(Trainer, LearnsAndPublishesCheckpointsThatVerify) {
+  World world;
+  Recorder recorder;
+  const auto result = world.run(world.options("a", 40), recorder);
+  EXPECT_EQ(result.stop_reason, "max_steps");
+  const auto& events = recorder.events;
+  EXPECT_LT(events[events.size() - 3].at("train_loss").get<double>(), events.front().at("train_loss").get<double>() - 1);
+  const auto best = load_checkpoint(result.checkpoint), last = load_checkpoint(result.last_checkpoint);
+  EXPECT_EQ(best.metadata.at("step"), result.best_step);
+  EXPECT_EQ(last.metadata.at("step"), 40);
+  EXPECT_TRUE(std::filesystem::equivalent(world.folder.path() / "a/best_checkpoint", result.checkpoint));
+}
+
+TEST(Trainer, TwoRunsGiveByteIdenticalCheckpointsAndMetrics) {
+  World world;
+  Recorder first, second;
+  const auto a = world.run(world.options("a"), first), b = world.run(world.options("b"), second);
+  EXPECT_EQ(a.checkpoint_digest, b.checkpoint_digest);
+  EXPECT_EQ(first.events, second.events);
+}
+
+struct Variant {
+  const char* name;
+  std::function<void(TrainerOptions&)> set;
+};
+
+class TrainerResume : public ::testing::TestWithParam<Variant> {};
+
+TEST_P(TrainerResume, AfterASignalAtAnyStepEndsBitIdenticalToAnUndisturbedRun) {
+  World world;
+  Recorder undisturbed;
+  auto o = world.options("whole");
+  GetParam().set(o);
+  const auto expected = world.run(o, undisturbed);
+  for (int64_t step : {1, 4, 7, 11}) {
+    auto options = world.options("cut-" + std::to_string(step));
+    GetParam().set(options);
+    Recorder recorder;
+    recorder.signal_after = step;
+    EXPECT_THROW(world.run(options, recorder), base::Interrupted);
+    EXPECT_EQ(recorder.last_status, "interrupted");
+    base::clear_pending_signal();
+    recorder.signal_after = -1;
+    const auto result = world.run(options, recorder);
+    EXPECT_EQ(weights(result.last_checkpoint), weights(expected.last_checkpoint)) << "interrupted after step " << step;
+    EXPECT_EQ(result.checkpoint_digest, expected.checkpoint_digest);
+    EXPECT_EQ(recorder.events, undisturbed.events);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Variants, TrainerResume, ::testing::Values(
+    Variant{"adamw", [](TrainerOptions&) {}}, Variant{"muon", [](TrainerOptions& o) { o.optimizer.name = "muon", o.optimizer.muon_rate_ratio = 5; }},
+    Variant{"ema", [](TrainerOptions& o) { o.ema_decay = 0.9; }},
+    Variant{"rollback", [](TrainerOptions& o) { o.spike = {.rollback = true, .snapshot_every = 3}; }}),
+    [](const auto& info) { return info.param.name; });
+
+TEST(Trainer, SkipsADamagedCheckpointNamesItAndResumesTheOneBefore) {
+  World world;
+  auto o = world.options("a");
+  Recorder recorder, undisturbed;
+  const auto expected = world.run(world.options("whole"), undisturbed);
+  recorder.signal_after = 11;
+  EXPECT_THROW(world.run(o, recorder), base::Interrupted);
+  base::clear_pending_signal();
+  recorder.signal_after = -1;
+  const CheckpointSeries series(base::real_file_system(), o.folder / "resume_checkpoint");
+  ASSERT_EQ(series.steps(), (std::vector<int64_t>{8, 11}));
+  std::filesystem::resize_file(series.path(11) / "model.safetensors", 1000);
+  ::testing::internal::CaptureStderr();
+  const auto result = world.run(o, recorder);
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), ::testing::AllOf(::testing::HasSubstr("step-00000011"), ::testing::HasSubstr("resumed after step 8")));
+  EXPECT_EQ(result.checkpoint_digest, expected.checkpoint_digest);
+}
+
+TEST(Trainer, RefusesACheckpointOfOtherInputs) {
+  World world;
+  auto o = world.options("a");
+  Recorder recorder;
+  recorder.signal_after = 5;
+  EXPECT_THROW(world.run(o, recorder), base::Interrupted);
+  base::clear_pending_signal();
+  o.fingerprint = "other data";
+  Recorder again;
+  try {
+    world.run(o, again);
+    FAIL();
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("fingerprint"));
+  }
+}
+
+TEST(Trainer, StopsEarlyWhenValidationNoLongerImproves) {
+  World world;
+  auto o = world.options("a", 100);
+  o.early_stop_patience = 2;
+  o.early_stop_min_delta = 1e9;  // after the first evaluation nothing counts as better
+  Recorder recorder;
+  const auto result = world.run(o, recorder);
+  EXPECT_EQ(result.stop_reason, "early_stop");
+  EXPECT_EQ(result.steps, 12);
+  EXPECT_EQ(result.best_step, 4);
+}
+
+
+TEST(Trainer, RollbackRestoresASnapshotAndLowersTheLearningRate) {
+  World world;
+  auto o = world.options("a", 12);
+  o.spike = {.rollback = true, .threshold = 1.0000001, .snapshot_every = 3, .max_rollbacks = 2};
+  o.learning_rate = {.peak = 3, .max_steps = 12};  // far too high: the loss rises at once
+  Recorder recorder;
+  EXPECT_THROW(world.run(o, recorder), base::Error);
+  int rollbacks = 0;
+  for (const auto& e : recorder.events) rollbacks += e.at("event") == "rollback";
+  EXPECT_GE(rollbacks, 1);
+}
+
+TEST(Bigram, IsAProbabilityAndBeatsNothingItShouldNot) {
+  World world;
+  const auto lengths = byte_lengths(*byte_tokenizer());
+  const auto result = bigram_baseline(world.split.train, world.split.validation, 32, world.config.vocab_size, lengths);
+  EXPECT_GT(result.bpb, 0.5);
+  EXPECT_LT(result.bpb, 4);  // "wordN " text: far below 8 bits, far above the truth
+}
+
+}  // namespace
+}  // namespace picochat::train
