@@ -109,15 +109,15 @@ bool ChunkReader::next_lines(Chunk& chunk) {
       }
       break;
     }
-    const size_t newline = pending_.rfind('\n');
-    if (newline != std::string::npos) {
+    const size_t newline = std::string_view(pending_).substr(0, wanted).rfind('\n');
+    if (newline != std::string_view::npos) {
       const size_t size = newline + 1;
       line_ += std::count(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(size), '\n');
       take(chunk, size);
       return true;
     }
-    if (pending_.size() > limits_.max_row_bytes) {
-      take(chunk, pending_.size());
+    if (wanted > limits_.max_row_bytes) {
+      take(chunk, wanted);
       in_long_row_ = chunk.too_long = chunk.too_long_starts = true;
       return true;
     }

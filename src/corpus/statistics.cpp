@@ -43,7 +43,7 @@ Readiness assess_readiness(const Statistics& stats, int64_t skipped_files) {
     add(name, warn ? "warn" : "pass", *rate, threshold, cat(percent(*rate), " ", what, warn ? cat(", above ", percent(threshold), ": ", advice) : ""));
   };
   const int64_t documents = stats.num_documents, characters = stats.num_characters;
-  add("usable_documents", documents == 0 ? "fail" : "pass", documents, 1, documents == 0 ? "no usable document" : cat(base::grouped(documents), " usable documents"));
+  add("usable_documents", documents == 0 ? "fail" : "pass", documents, 1, documents == 0 ? "no usable document" : cat(base::grouped(documents), documents == 1 ? " usable document" : " usable documents"));
   add("corpus_size", characters == 0 ? "fail" : characters < 1000 ? "warn" : "pass", characters, 1000,
       cat(base::grouped(characters), " characters", characters < 1000 ? ": too few to learn from" : ""));
   add("document_mix", documents == 0 ? "fail" : documents == 1 ? "warn" : "pass", documents, 2,
@@ -54,7 +54,7 @@ Readiness assess_readiness(const Statistics& stats, int64_t skipped_files) {
   limit("empty_lines", stats.empty_line_rate(), 0.35, "empty lines", "look at how the text was extracted");
   limit("non_ascii", stats.non_ascii_rate(), 0.05, "non-ASCII characters", "expected for languages other than English; plan the vocabulary for it");
   add("skipped_sources", skipped_files > 0 ? "warn" : "pass", skipped_files, 0,
-      skipped_files > 0 ? cat(base::grouped(skipped_files), " files could not be used") : "every file was used or left out on purpose");
+      skipped_files > 0 ? cat(base::grouped(skipped_files), skipped_files == 1 ? " file" : " files", " could not be used") : "every file was used or left out on purpose");
 
   auto count = [&](const char* status) {
     return std::count_if(readiness.checks.begin(), readiness.checks.end(), [&](const ReadinessCheck& check) { return check.status == status; });
