@@ -29,11 +29,38 @@ ops::NormStatistics take_statistics(const Config& config, Arena& arena, int64_t 
   return statistics;
 }
 
+// q, k, v as views of the buffers.
+struct Heads {
+  at::Tensor q, k, v;
+};
+
+Heads split_heads(const Config& c, const at::Tensor& qk, const at::Tensor& qkv) {
+  const at::Tensor& from = qk.defined() ? qk : qkv;
+  return {from.narrow(1, 0, c.n_embd), from.narrow(1, c.n_embd, c.kv_dim()), qkv.narrow(1, c.n_embd + c.kv_dim(), c.kv_dim())};
+}
+
+void linear(const BlockContext& context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+            const at::Tensor& y, bool accumulate) {
+  if (context.cache && context.cache->few_rows)
+    context.ops.linear_few_rows(x, weight, bias, y, accumulate);
+  else
+    context.ops.linear(x, weight, bias, y, accumulate);
+}
+
+void attend(const BlockContext& context, int64_t layer, const Heads& heads, const BlockBuffers& b) {
+  if (context.cache)
+    context.ops.cached_attention(context.shape, context.cache->sequences, heads.q, heads.k, heads.v,
+                                 context.cache->keys[static_cast<size_t>(layer)],
+                                 context.cache->values[static_cast<size_t>(layer)], b.att);
+  else
+    context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), b.att, b.lse);
+}
+
 // target += dropout(x weight^T + bias)
 void add_branch(const BlockContext& context, const ops::DropoutMask& mask, const at::Tensor& x, const at::Tensor& weight,
                 const at::Tensor& bias, const at::Tensor& target, const SharedBuffers& shared) {
   if (mask.rate == 0) {
-    context.ops.linear(x, weight, bias, target, true);
+    linear(context, x, weight, bias, target, true);
     return;
   }
   context.ops.linear(x, weight, bias, shared.branch, false);
@@ -86,28 +113,18 @@ SharedBuffers take_shared_buffers(const Config& c, Arena& arena, int64_t tokens,
   return s;
 }
 
-Heads split_heads(const Config& c, const at::Tensor& qk, const at::Tensor& qkv) {
-  const at::Tensor& from = qk.defined() ? qk : qkv;
-  return {from.narrow(1, 0, c.n_embd), from.narrow(1, c.n_embd, c.kv_dim()), qkv.narrow(1, c.n_embd + c.kv_dim(), c.kv_dim())};
-}
-
-void forward_attention_input(const BlockContext& context, const BlockWeights& weights, const BlockBuffers& b) {
-  context.ops.linear(b.n1, weights.qkv, weights.qkv_bias, b.qkv, false);
-  if (b.qk.defined()) context.ops.qk(qk_spec(context, weights), b.qkv, b.qk, b.qk_rstd);
-}
-
 void forward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockBuffers& b,
                    const SharedBuffers& shared) {
   const bool parallel = context.config.parallel_residual;
   const at::Tensor& after_attention = parallel ? b.out : b.mid;
   norm_input(context, weights.ln_1, b.x, b.n1, b.statistics1, after_attention);
-  forward_attention_input(context, weights, b);
-  const Heads heads = split_heads(context.config, b.qk, b.qkv);
-  context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), b.att, b.lse);
+  linear(context, b.n1, weights.qkv, weights.qkv_bias, b.qkv, false);
+  if (b.qk.defined()) context.ops.qk(qk_spec(context, weights), b.qkv, b.qk, b.qk_rstd);
+  attend(context, layer, split_heads(context.config, b.qk, b.qkv), b);
   add_branch(context, mask_of(context, layer, kAttentionProjection), b.att, weights.attn_proj, weights.attn_proj_bias,
              after_attention, shared);
   if (!parallel) norm_input(context, weights.ln_2, b.mid, b.n2, b.statistics2, b.out);
-  context.ops.linear(b.n2, weights.fc, weights.fc_bias, b.fc, false);
+  linear(context, b.n2, weights.fc, weights.fc_bias, b.fc, false);
   context.ops.activation(activation_kind(context.config.activation), b.fc, shared.h);
   add_branch(context, mask_of(context, layer, kMlpProjection), shared.h, weights.mlp_proj, weights.mlp_proj_bias, b.out, shared);
 }

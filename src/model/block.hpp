@@ -27,6 +27,13 @@ struct SharedBuffers {
   at::Tensor dn, dqkv, datt;
 };
 
+// Decoding: attention goes over a cache, and single new tokens take the path of few rows.
+struct CacheContext {
+  std::span<const ops::CachedSequence> sequences;
+  std::span<const at::Tensor> keys, values;  // of each layer: [cache rows, n_kv_head, capacity, head_dim]
+  bool few_rows;
+};
+
 struct BlockContext {
   const Config& config;
   ops::Ops& ops;
@@ -35,6 +42,7 @@ struct BlockContext {
   const RopeTable& rope;
   double dropout;  // 0 outside training
   uint64_t dropout_key;
+  const CacheContext* cache = nullptr;
 };
 
 BlockBuffers take_block_buffers(const Config& config, Arena& arena, int64_t tokens);
@@ -45,14 +53,5 @@ void forward_block(const BlockContext& context, int64_t layer, const BlockWeight
 // shared.dx holds the gradient of the block's output and receives that of its input.
 void backward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockWeights& gradients,
                     const BlockBuffers& buffers, const SharedBuffers& shared);
-
-// The two halves of the forward pass around attention itself, which the decoder does over its cache.
-void forward_attention_input(const BlockContext& context, const BlockWeights& weights, const BlockBuffers& buffers);
-
-// q, k, v as views of the buffers.
-struct Heads {
-  at::Tensor q, k, v;
-};
-Heads split_heads(const Config& config, const at::Tensor& qk, const at::Tensor& qkv);
 
 }  // namespace picochat::model

@@ -107,14 +107,20 @@ double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, co
 }
 
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& b,
-                 float* out) {
-  ops.norm(weights.ln_f, x, b.normed, b.statistics, {});
+                 float* out, bool few_rows) {
   const int64_t tokens = x.size(0), chunk_rows = b.logits.size(0);
+  const at::Tensor normed = b.normed.narrow(0, 0, tokens);
+  ops::NormStatistics statistics{{}, b.statistics.rstd.narrow(0, 0, tokens)};
+  if (b.statistics.mean.defined()) statistics.mean = b.statistics.mean.narrow(0, 0, tokens);
+  ops.norm(weights.ln_f, x, normed, statistics, {});
   at::Tensor result = at::from_blob(out, {tokens, config.vocab_size}, at::kFloat);
   for (int64_t first = 0; first < tokens; first += chunk_rows) {
     const int64_t count = std::min(chunk_rows, tokens - first);
-    const at::Tensor logits = b.logits.narrow(0, 0, count);
-    ops.linear(b.normed.narrow(0, first, count), weights.head, weights.head_bias, logits, false);
+    const at::Tensor logits = b.logits.narrow(0, 0, count), rows = normed.narrow(0, first, count);
+    if (few_rows)
+      ops.linear_few_rows(rows, weights.head, weights.head_bias, logits, false);
+    else
+      ops.linear(rows, weights.head, weights.head_bias, logits, false);
     ops.soft_cap(logits, config.logit_softcap);
     result.narrow(0, first, count).copy_(logits);
   }

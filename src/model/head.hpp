@@ -34,8 +34,8 @@ double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, co
                  const at::Tensor& dx, const HeadBuffers& buffers, const HeadTargets& targets,
                  const std::vector<int64_t>& active, float* nll);
 
-// Capped logits of all rows of x.
+// Capped logits of all rows of x (no more than the buffers were made for).
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& buffers,
-                 float* out);
+                 float* out, bool few_rows);
 
 }  // namespace picochat::model

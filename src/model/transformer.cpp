@@ -6,74 +6,12 @@
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
-#include "model/block.hpp"
-#include "model/head.hpp"
+#include "model/buffers.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/model/parameters.hpp"
 
 namespace picochat::model {
-
-namespace {
-
-struct Buffers {
-  std::vector<BlockBuffers> blocks;
-  SharedBuffers shared;
-  HeadBuffers head;
-  at::Tensor embedded;  // input of the first block
-  at::Tensor final;     // output of the last
-};
-
-// Training keeps every block's activations; otherwise the blocks take turns in one set, and the
-// residual stream is updated in place.
-Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, bool training) {
-  Buffers b;
-  b.embedded = arena.take(tokens, c.n_embd);
-  at::Tensor stream = b.embedded;
-  for (int64_t layer = 0; layer < c.n_layer; ++layer) {
-    if (!training && layer > 0) {
-      b.blocks.push_back(b.blocks.front());
-      continue;
-    }
-    BlockBuffers block = take_block_buffers(c, arena, tokens);
-    block.x = stream;
-    block.mid = training && !c.parallel_residual ? arena.take(tokens, c.n_embd) : stream;
-    block.out = training ? arena.take(tokens, c.n_embd) : stream;
-    stream = block.out;
-    b.blocks.push_back(block);
-  }
-  b.final = stream;
-  b.shared = take_shared_buffers(c, arena, tokens, training);
-  b.head = take_head_buffers(c, arena, tokens, training);
-  return b;
-}
-
-// The same buffers for a batch of fewer tokens. The head's chunk buffers keep their size.
-Buffers first_rows(Buffers b, int64_t tokens) {
-  auto cut = [&](at::Tensor& t) {
-    if (t.defined()) t = t.narrow(0, 0, tokens);
-  };
-  for (BlockBuffers& block : b.blocks) {
-    const bool in_place = block.out.is_same(block.x), parallel = block.n2.is_same(block.n1), mid_is_x = block.mid.is_same(block.x);
-    for (at::Tensor* t : {&block.x, &block.n1, &block.statistics1.mean, &block.statistics1.rstd, &block.statistics2.mean,
-                          &block.statistics2.rstd, &block.qkv, &block.qk, &block.qk_rstd, &block.att, &block.lse, &block.fc})
-      cut(*t);
-    if (mid_is_x) block.mid = block.x; else cut(block.mid);
-    if (in_place) block.out = block.x; else cut(block.out);
-    if (parallel) block.n2 = block.n1; else cut(block.n2);
-  }
-  for (at::Tensor* t : {&b.embedded, &b.final, &b.shared.h, &b.shared.branch, &b.shared.dx, &b.shared.dn, &b.shared.dqkv,
-                        &b.shared.datt, &b.head.normed, &b.head.dnormed, &b.head.statistics.mean, &b.head.statistics.rstd})
-    cut(*t);
-  return b;
-}
-
-std::unique_ptr<ops::Ops> make_ops(const TransformerOptions& options) {
-  if (options.reference || !options.device.is_cpu()) return ops::make_reference_ops(options.device, options.dtype);
-  return ops::make_cpu_ops(options.dtype);
-}
-
-}  // namespace
 
 struct Transformer::State {
   Config config;
@@ -95,7 +33,7 @@ struct Transformer::State {
   std::vector<int32_t> positions;
 
   State(const Config& c, int64_t rows, int64_t length, bool train, const TransformerOptions& o)
-      : config(c), options(o), max_rows(rows), max_length(length), training(train), layout(c), ops(make_ops(o)) {}
+      : config(c), options(o), max_rows(rows), max_length(length), training(train), layout(c), ops(make_ops(o.device, o.dtype, o.reference)) {}
 
   void bind(const Batch& batch, const at::Tensor& flat, const at::Tensor* flat_gradients);
   void check(const Batch& batch) const;
@@ -240,7 +178,7 @@ void Transformer::logits(const Batch& batch, const at::Tensor& parameters, float
   c10::NoGradGuard no_autograd;
   s.bind(batch, parameters, nullptr);
   s.forward(batch, false);
-  head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out);
+  head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out, false);
 }
 
 }  // namespace picochat::model
