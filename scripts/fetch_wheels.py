@@ -93,7 +93,10 @@ def download(wheel, cache):
                                 text=True)
         found = sorted(pathlib.Path(folder).glob("*.whl"))
         if result.returncode != 0 or len(found) != 1:
-            reason = [line for line in result.stderr.splitlines() if line.strip()][-3:]
+            lines = [line for line in result.stderr.splitlines() if line.strip()]
+            # pip gives the cause (a refused connection, a certificate) as a warning, the consequence as the error.
+            reason = [line for line in lines if "WARNING" in line][-1:] + [line for line in lines if "ERROR" in line][-2:]
+            reason = reason or lines[-3:]
             raise SetupError(f"could not download {wheel.package} {wheel.version}:\n  " + "\n  ".join(reason) +
                              "\n" + by_hand)
         actual = digest_of(found[0])
