@@ -49,18 +49,17 @@ bool match_at(const Pattern& pattern, size_t place, const Words& words, size_t a
   "confirm|discuss|determine|recommend|advise|fulfill|fulfil|identify|know|produce|invent|guess|do|make|offer|"     \
   "generate|supply|repeat|print|access|look|infer|state"
 
-const std::vector<Pattern>& anywhere() {
+const std::vector<Pattern>& refusal_patterns() {
   static const std::vector<Pattern> patterns = [] {
     std::vector<Pattern> list;
     for (std::string_view text : {
              "i|we do_not|don_t|dont really|actually? know",
-             "i|we do_not|don_t|dont know",
              "i|we do_not|don_t|dont have the|any|enough|sufficient|reliable? enough|sufficient|any? information|knowledge|access|data|details|evidence|answer|"
              MATERIAL,
-             "i|we have no|insufficient reliable|relevant? information|knowledge|access|data|details|evidence|answer|way|record|" MATERIAL,
+             "i|we have_no reliable|relevant|sufficient? information|knowledge|access|data|details|evidence|answer|way|record|" MATERIAL,
              "i|we am|are|m|re? " NEGATED_ABLE " safely|reliably|honestly|responsibly? " TELLING,
              "i|we " NEGATED_ABLE " safely|reliably|honestly|responsibly? " TELLING,
-             NEGATED_ABLE " answer|be_answered|be_determined|be_known|be_answered|be_verified",
+             NEGATED_ABLE " answer|be_answered|be_determined|be_known|be_verified",
              "not enough|sufficient information|evidence|material|context",
              "insufficient information|evidence|context",
              "not in the|my provided|given|available|training domain? " MATERIAL,
@@ -144,7 +143,7 @@ bool is_refusal(std::string_view reply) {
   constexpr size_t kWindow = 40;  // a refusal comes first; a remark at the end of an answer is not one
   Words words = match_words(reply);
   if (words.size() > kWindow) words.resize(kWindow);
-  const auto& patterns = anywhere();
+  const auto& patterns = refusal_patterns();
   words = joined_pairs(words, patterns);
   for (size_t at = 0; at < words.size(); ++at) {
     if (reported(words, at)) continue;
