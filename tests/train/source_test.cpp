@@ -143,7 +143,9 @@ TEST_P(SftSourceTest, KeepsEachConversationInItsOwnSegment) {
   for (int64_t row = 0; row < batch.rows; ++row)
     for (int64_t i = 0; i < batch.length; ++i) {
       const auto cell = static_cast<size_t>(row * batch.length + i);
-      if (batch.tokens[cell] == static_cast<int32_t>(tokenizer::kBos)) EXPECT_EQ(batch.segment_start[cell], i);
+      if (batch.tokens[cell] == static_cast<int32_t>(tokenizer::kBos)) {
+        EXPECT_EQ(batch.segment_start[cell], i);
+      }
       EXPECT_LE(batch.segment_start[cell], i);
     }
 }

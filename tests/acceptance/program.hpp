@@ -1,0 +1,92 @@
+// Runs the built program as a user does: in a process of its own, killed when the test says so.
+#pragma once
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace picochat::acceptance {
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::string name = (std::filesystem::temp_directory_path() / "picochat-acceptance-XXXXXX").string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    if (!std::getenv("PICOCHAT_KEEP_TEST_FILES")) std::filesystem::remove_all(path_, ignored);
+  }
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+inline std::string read_all(const std::filesystem::path& path) {
+  std::ifstream in(path, std::ios::binary);
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+struct Outcome {
+  int code = -1;         // exit code, or 128 + signal
+  bool killed = false;   // by kill_after
+  std::string output, errors;
+};
+
+class Program {
+ public:
+  // Output goes to files in `scratch`.
+  explicit Program(std::filesystem::path scratch) : scratch_(std::move(scratch)) {}
+
+  // kill_after < 0: to its end. Otherwise `signal` is sent after that many seconds.
+  Outcome run(const std::vector<std::string>& arguments, double kill_after = -1, int signal = SIGKILL, const std::string& threads = "") {
+    const auto out = scratch_ / "stdout.txt", err = scratch_ / "stderr.txt";
+    const pid_t child = ::fork();
+    if (child == 0) {
+      redirect(out, STDOUT_FILENO);
+      redirect(err, STDERR_FILENO);
+      if (!threads.empty()) ::setenv("OMP_NUM_THREADS", threads.c_str(), 1);
+      std::vector<char*> argv{const_cast<char*>(PICOCHAT_PROGRAM)};
+      for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+      argv.push_back(nullptr);
+      ::execv(PICOCHAT_PROGRAM, argv.data());
+      ::_exit(127);
+    }
+    const auto started = std::chrono::steady_clock::now();
+    Outcome outcome;
+    int status = 0;
+    while (::waitpid(child, &status, kill_after < 0 ? 0 : WNOHANG) == 0) {
+      const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+      if (!outcome.killed && elapsed >= kill_after) {
+        ::kill(child, signal);
+        outcome.killed = true;
+      }
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    outcome.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    outcome.output = read_all(out);
+    outcome.errors = read_all(err);
+    return outcome;
+  }
+
+ private:
+  static void redirect(const std::filesystem::path& path, int descriptor) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+    ::dup2(file, descriptor);
+  }
+  std::filesystem::path scratch_;
+};
+
+}  // namespace picochat::acceptance

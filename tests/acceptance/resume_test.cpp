@@ -1,0 +1,154 @@
+// A run that is killed at any instant and started again ends with the same bytes as one that was not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "picochat/base/json.hpp"
+#include "picochat/base/random.hpp"
+#include "program.hpp"
+
+namespace picochat::acceptance {
+namespace {
+
+using ::testing::HasSubstr;
+
+// Text that a small model can learn something of, written by rule so that no file is needed.
+void write_corpus(const std::filesystem::path& folder) {
+  std::filesystem::create_directories(folder);
+  const std::vector<std::string> subjects{"the lamp", "a river", "our teacher", "the old bridge", "a small bird", "the market"};
+  const std::vector<std::string> verbs{"carries", "remembers", "crosses", "follows", "keeps", "opens"};
+  const std::vector<std::string> objects{"the morning", "a narrow road", "seven letters", "the winter sea", "a quiet song", "every door"};
+  base::Random random(7, "acceptance-corpus");
+  std::ofstream out(folder / "corpus.jsonl");
+  for (int i = 0; i < 400; ++i) {
+    std::string text;
+    for (int s = 0; s < 8; ++s)
+      text += subjects[random.below(6)] + " " + verbs[random.below(6)] + " " + objects[random.below(6)] + (s % 3 == 2 ? ".\n" : ". ");
+    out << base::Json{{"text", text + "Entry " + std::to_string(i)}}.dump() << "\n";
+  }
+}
+
+std::vector<std::string> run_arguments(const std::filesystem::path& root, const std::string& name) {
+  return {"run", "tiny", "--corpus-input", (root / "corpus").string(), "--out-dir", (root / name).string(), "--tokenizer-vocab-size", "320",
+          "--context-size", "128", "--n-embd", "64", "--n-head", "4", "--n-kv-head", "2", "--n-layer", "2", "--norm-type", "rmsnorm",
+          "--position-encoding", "rope", "--activation", "swiglu", "--tie-embeddings", "--qk-norm", "--no-linear-bias", "--base-steps", "60",
+          "--base-batch-size", "8", "--sft-steps", "40", "--sft-batch-size", "4", "--sft-packing", "bos_bestfit", "--base-grad-clip", "1",
+          "--sft-fit-max-rows", "10", "--eval-max-new-tokens", "8", "--checkpoint-every-steps", "7", "--val-tokens", "4096"};
+}
+
+// metrics.jsonl without what depends on the clock.
+std::string metrics(const std::filesystem::path& run) {
+  std::istringstream lines(read_all(run / "metrics.jsonl"));
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    auto value = base::Json::parse(line);
+    value.erase("timing");
+    kept += value.dump() + "\n";
+  }
+  return kept;
+}
+
+struct Fingerprint {
+  std::string base, base_last, sft, sft_last, metrics;
+  friend bool operator==(const Fingerprint&, const Fingerprint&) = default;
+};
+
+Fingerprint fingerprint(const std::filesystem::path& run) {
+  return {read_all(run / "base/checkpoint/manifest.json"), read_all(run / "base/last_checkpoint/manifest.json"), read_all(run / "sft/checkpoint/manifest.json"),
+          read_all(run / "sft/last_checkpoint/manifest.json"), metrics(run)};
+}
+
+class Resume : public ::testing::Test {
+ protected:
+  Resume() : program(folder.path()) { write_corpus(folder.path() / "corpus"); }
+  TemporaryFolder folder;
+  Program program;
+};
+
+bool finished(const Outcome& outcome) { return outcome.code == 0; }
+
+TEST_F(Resume, KillsAtRandomInstantsLeaveTheSameBytesAsAnUndisturbedRun) {
+  const auto root = folder.path();
+  const auto begun = std::chrono::steady_clock::now();
+  const auto whole = program.run(run_arguments(root, "whole"));
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count();
+  ASSERT_TRUE(finished(whole)) << whole.errors;
+  const auto expected = fingerprint(root / "whole");
+  ASSERT_FALSE(expected.sft.empty());
+
+  const bool all = std::getenv("PICOCHAT_LONG_TESTS") != nullptr;
+  const int kills = all ? 20 : 6;
+  base::Random random(static_cast<uint64_t>(std::chrono::system_clock::now().time_since_epoch().count()), "kill instants");
+  int killed = 0, runs = 0;
+  while (killed < kills) {
+    const std::string name = "cut-" + std::to_string(runs++);
+    Outcome outcome;
+    for (int life = 0; life < 40; ++life) {  // killed, started again, killed again, until it gets through
+      outcome = program.run(run_arguments(root, name), random.uniform() * seconds * 0.9);
+      if (finished(outcome)) break;
+      ASSERT_TRUE(outcome.killed) << outcome.errors;
+      if (++killed == kills) outcome = program.run(run_arguments(root, name));
+      if (finished(outcome)) break;
+    }
+    ASSERT_TRUE(finished(outcome)) << outcome.errors;
+    EXPECT_EQ(fingerprint(root / name), expected) << name;
+    std::filesystem::remove_all(root / name);
+  }
+}
+
+TEST_F(Resume, TheNumberOfThreadsChangesNoByte) {
+  const auto root = folder.path();
+  std::vector<Fingerprint> results;
+  for (const char* threads : {"1", "2", "3", "4"}) {
+    auto arguments = run_arguments(root, std::string("threads-") + threads);
+    arguments.insert(arguments.end(), {"--threads", threads, "--base-steps", "12", "--sft-steps", "6"});
+    const auto outcome = program.run(arguments);
+    ASSERT_TRUE(finished(outcome)) << outcome.errors;
+    results.push_back(fingerprint(root / (std::string("threads-") + threads)));
+  }
+  for (size_t i = 1; i < results.size(); ++i) EXPECT_EQ(results[i], results[0]) << i + 1 << " threads";
+}
+
+TEST_F(Resume, AnInterruptSavesAndSaysHowToGoOn) {
+  const auto root = folder.path();
+  auto arguments = run_arguments(root, "run");
+  arguments.insert(arguments.end(), {"--base-steps", "4000"});
+  const auto outcome = program.run(arguments, 6, SIGINT);
+  EXPECT_EQ(outcome.code, 130);
+  EXPECT_THAT(outcome.errors, HasSubstr("run the same command again"));
+}
+
+TEST_F(Resume, ChangedOptionsNeverDiscardFinishedTraining) {
+  const auto root = folder.path();
+  auto arguments = run_arguments(root, "run");
+  arguments.insert(arguments.end(), {"--base-steps", "6", "--sft-steps", "3"});
+  ASSERT_TRUE(finished(program.run(arguments)));
+  const std::string before = read_all(root / "run/base/checkpoint/manifest.json");
+  arguments.insert(arguments.end(), {"--base-learning-rate", "0.001"});
+  const auto refused = program.run(arguments);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, ::testing::AllOf(HasSubstr("base_learning_rate"), HasSubstr("--fresh base")));
+  EXPECT_EQ(read_all(root / "run/base/checkpoint/manifest.json"), before);
+  arguments.insert(arguments.end(), {"--fresh", "base"});
+  const auto again = program.run(arguments);
+  EXPECT_TRUE(finished(again)) << again.errors;
+  EXPECT_NE(read_all(root / "run/base/checkpoint/manifest.json"), before);
+}
+
+TEST_F(Resume, ASecondProcessInTheSameDirectoryIsRefused) {
+  const auto root = folder.path();
+  auto arguments = run_arguments(root, "run");
+  arguments.insert(arguments.end(), {"--base-steps", "4000"});
+  Outcome first;
+  std::thread running([&] { first = Program(root).run(arguments, 8, SIGTERM); });
+  std::this_thread::sleep_for(std::chrono::seconds(4));
+  const auto other = root / "other";
+  std::filesystem::create_directories(other);
+  const auto second = Program(other).run(arguments);
+  running.join();
+  EXPECT_EQ(second.code, 5) << second.errors;
+  EXPECT_THAT(second.errors, HasSubstr("another process"));
+  EXPECT_EQ(first.code, 143);
+}
+
+}  // namespace
+}  // namespace picochat::acceptance
