@@ -139,7 +139,8 @@ class Learner {
         continue;
       }
       if (is_new) model_.tokens.push_back(std::move(bytes));
-      model_.merges.push_back({left, right, result});
+      // A pair can come up again once its right or left token was made in a second way.
+      if (merged_.insert(top.pair).second) model_.merges.push_back({left, right, result});
       std::vector<uint32_t> words = std::move(pair->words);
       pair->words = {};
       pair->count = 0;
@@ -217,7 +218,7 @@ class Learner {
   std::priority_queue<Candidate> queue_;
   NeighbourChanges left_, right_;  // of pairs (neighbour, token) and (token, neighbour)
   std::unordered_map<std::string, TokenId> ids_;
-  std::unordered_set<uint64_t> forbidden_;
+  std::unordered_set<uint64_t> merged_, forbidden_;
 };
 
 }  // namespace

@@ -30,7 +30,8 @@ class PairTable {
       uint64_t pair = key(merges[rank].left, merges[rank].right);
       size_t i = home(pair);
       while (slots_[i].pair != kEmpty && slots_[i].pair != pair) i = (i + 1) & mask_;
-      if (slots_[i].pair == kEmpty) slots_[i] = {pair, static_cast<uint32_t>(rank), merges[rank].result};
+      // A pair listed twice (other programs do that) has its later rank, as Hugging Face reads it.
+      slots_[i] = {pair, static_cast<uint32_t>(rank), merges[rank].result};
     }
   }
 
