@@ -13,7 +13,7 @@ using base::Json;
 double ratio(double part, double whole) { return whole == 0 ? 0 : part / whole; }
 
 std::optional<double> ratio(const std::optional<int64_t>& part, int64_t whole) {
-  if (!part) return {};
+  if (!part || whole == 0) return {};  // a rate of nothing was not measured
   return ratio(static_cast<double>(*part), static_cast<double>(whole));
 }
 

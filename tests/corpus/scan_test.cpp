@@ -260,6 +260,7 @@ TEST(Readiness, EachCheckReachesEachStatusItDefines) {
   Statistics stats = good;
   auto expect = [&](const char* name, const char* status, int64_t skipped = 0) { EXPECT_EQ(status_of(stats, name, skipped), status) << name; };
   stats.num_documents = 0, expect("usable_documents", "fail"), expect("document_mix", "fail");
+  expect("duplicate_documents", "not_measured");
   EXPECT_EQ(assess_readiness(stats, 0).status, "blocked");
   stats.num_documents = 1, expect("usable_documents", "pass"), expect("document_mix", "warn");
   EXPECT_EQ(assess_readiness(stats, 0).status, "caution");
