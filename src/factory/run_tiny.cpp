@@ -6,6 +6,7 @@
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/eval/summary.hpp"
 #include "picochat/evidence/run_summary.hpp"
 #include "picochat/gate/release_gate.hpp"
 #include "picochat/model/determinism.hpp"
@@ -205,7 +206,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   const auto verdict = gate_stage(run);
   const Json summary = summarize_run(run, verdict, base::monotonic_seconds() - started);
   evidence::write_summary(files, dir, summary);
-  base::say(evidence::end_of_run_text(summary, dir.string()));
+  base::say(evidence::end_of_run_text(summary, dir.string(), eval::category_table(run.eval.at("summary")), eval::generations_text(run.eval.at("generations"))));
   return {.code = gate::exit_code(verdict), .status = verdict.status, .report = run.at("summary.md"), .json = summary};
 }
 

@@ -124,6 +124,7 @@ class Fields {
   // taken for a typing error: a misspelt rule would silently never be checked.
   void refuse_misspelt(std::span<const std::string> known) const {
     for (const auto& [key, value] : rest_.items()) {
+      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
       for (const std::string& name : known) {
         if (is_slip(key, name)) {
           throw fault(cat("unknown field '", key, "'"), "", "",

@@ -1,0 +1,23 @@
+#include <iostream>
+
+#include "bind.hpp"
+#include "picochat/tokenizer/commands.hpp"
+#include "subcommands.hpp"
+
+namespace picochat::cli {
+
+std::vector<Command> tok_commands() {
+  auto& files = base::real_file_system();
+  return {
+      bind_output({"tok", "train"}, "train a tokenizer on text", tokenizer::tok_train_options(),
+                  [&files](const tokenizer::TokTrainOptions& o) { return tokenizer::tok_train(files, o); }),
+      bind_output({"tok", "encode"}, "text to token ids", tokenizer::tok_encode_options(),
+                  [](const tokenizer::TokEncodeOptions& o) { return tokenizer::tok_encode(o, std::cin); }),
+      bind_output({"tok", "decode"}, "token ids to text", tokenizer::tok_decode_options(),
+                  [](const tokenizer::TokDecodeOptions& o) { return tokenizer::tok_decode(o, std::cin); }),
+      bind_output({"tok", "inspect"}, "what a tokenizer file holds", tokenizer::tok_inspect_options(), tokenizer::tok_inspect),
+      bind_output({"tok", "eval"}, "how well a tokenizer fits a text", tokenizer::tok_eval_options(), tokenizer::tok_eval),
+  };
+}
+
+}  // namespace picochat::cli
