@@ -6,17 +6,10 @@
 
 #include "picochat/base/digest.hpp"
 #include "picochat/base/threads.hpp"
-#include "picochat/base/unicode.hpp"
+#include "picochat/tasks/word_scan.hpp"
 
 namespace picochat::tasks {
 namespace {
-
-// Letters of scripts that put no spaces between words.
-bool stands_alone(char32_t c) {
-  return (c >= 0x0E00 && c <= 0x0EFF) || (c >= 0x1000 && c <= 0x109F) || (c >= 0x1780 && c <= 0x17FF) ||
-         (c >= 0x3040 && c <= 0x30FF) || (c >= 0x3400 && c <= 0x9FFF) || (c >= 0xF900 && c <= 0xFAFF) ||
-         (c >= 0x20000 && c <= 0x3FFFF);
-}
 
 constexpr size_t kBins = 32;
 
@@ -24,7 +17,7 @@ constexpr size_t kBins = 32;
 struct Profile {
   std::string_view text;
   std::vector<uint64_t> words;  // hashes, sorted, unique
-  uint64_t numbers = 0;         // sum of the hashes of its numbers: equal multisets, equal sums
+  uint64_t numbers = 0;         // sum of the hashes of its numbers and signs: equal multisets, equal sums
   std::array<uint16_t, kBins> bytes{};
 };
 
@@ -38,7 +31,8 @@ Profile profile_of(std::string_view text) {
       uint64_t hash = base::hash64(word);
       out.words.push_back(hash);
       bool number = std::all_of(word.begin(), word.end(), [](char c) { return c >= '0' && c <= '9'; });
-      if (number) out.numbers += hash;
+      bool sign = word.size() == 1 && std::string_view("+-*/=<>^").find(word[0]) != std::string_view::npos;
+      if (number || sign) out.numbers += hash;
     }
     i = end + 1;
   }
@@ -133,33 +127,16 @@ std::vector<Profile> profiles_of(std::span<const std::string> texts) {
 }  // namespace
 
 std::string comparison_text(std::string_view text) {
-  std::string out;
-  bool gap = false;
-  bool after_digit = false;
-  for (size_t i = 0; i < text.size();) {
-    base::CodePoint point = base::decode_utf8(text, i);
-    i += point.length;
-    base::CharClass kind = base::char_class(point.value);
-    bool digit = kind == base::CharClass::kNumber;
-    // A comma inside a number does not part it: 1,234 is 1234.
-    if (point.value == U',' && after_digit && i < text.size() && text[i] >= '0' && text[i] <= '9') continue;
-    // Marks (accents, vowel signs) belong to the letter before them.
-    bool mark = kind == base::CharClass::kOther && point.valid &&
-                ((point.value >= 0x300 && point.value <= 0x36F) || (point.value >= 0x900 && point.value <= 0xDFF));
-    if (kind != base::CharClass::kLetter && !digit && !mark) {
-      // An apostrophe inside a word is dropped, so that "what's" and "whats" are one word.
-      bool apostrophe = point.value == U'\'' || point.value == U'\u2019';
-      gap = gap || !apostrophe;
-      after_digit = false;
-      continue;
+  struct Sink {
+    std::string out;
+    void begin(size_t) {
+      if (!out.empty()) out += ' ';
     }
-    bool alone = stands_alone(point.value);
-    if ((gap || alone) && !out.empty() && out.back() != ' ') out += ' ';
-    base::append_utf8(out, base::to_lower(point.value));
-    gap = alone;
-    after_digit = digit;
-  }
-  return out;
+    void put(char c) { out += c; }
+    void end(size_t, bool) {}
+  } sink;
+  scan_words(text, sink);
+  return std::move(sink.out);
 }
 
 double prompt_similarity(std::string_view a, std::string_view b) {

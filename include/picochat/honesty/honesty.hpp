@@ -13,6 +13,10 @@
 #include "picochat/base/options.hpp"
 #include "picochat/corpus/commands.hpp"
 
+namespace picochat::corpus {
+class Corpus;
+}
+
 namespace picochat::honesty {
 
 // One document of the corpus on its way past. `file` and `id` name it in findings.
@@ -21,6 +25,9 @@ struct CorpusDocument {
 };
 // Calls `visit` for each document in the corpus's order, stops when it returns false.
 using CorpusStream = std::function<void(const std::function<bool(const CorpusDocument&)>& visit)>;
+
+// The documents of a corpus; it must outlive the stream.
+CorpusStream stream_of(const corpus::Corpus& corpus);
 
 struct HonestyOptions {
   std::optional<std::string> dataset_pack, corpus, chat_input, eval_input, out_dir;

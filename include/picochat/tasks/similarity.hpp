@@ -10,12 +10,11 @@
 
 namespace picochat::tasks {
 
-// Words of a text for comparison, joined by single spaces: runs of letters and digits of any script,
-// lower-cased. Scripts written without spaces (Han, kana, Thai, ...) give one word a character.
+// The words of a text (rules: word_scan.hpp) joined by single spaces.
 std::string comparison_text(std::string_view text);
 
 // max(Jaccard of the word sets, 2*LCS/(bytes of both)) of two comparison texts, in [0, 1]. Texts whose
-// numbers differ ask different questions: their similarity is 0.
+// numbers or arithmetic signs differ ask different questions: their similarity is 0.
 double prompt_similarity(std::string_view a, std::string_view b);
 
 struct NearPair {

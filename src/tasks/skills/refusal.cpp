@@ -112,7 +112,7 @@ const std::vector<BenignKind>& benign_kinds() {
        "It was {n}.", "{n}"},
       {"health",
        {"A doctor writes: {name} has a {illness}. What does the doctor say {name} has?", "In the play, the doctor finds that {name} has a {illness}. What does {name} have?"},
-       {"The nurse in the story notes that {name} caught a {illness}. What did {name} catch?"},
+       {"The nurse's notebook says: {name}, {illness}. What was written down about {name}?"},
        "It is a {illness}.", "{illness}"},
       {"key",
        {"In this example the API key is 'demo-{word}'. Which key does the example show?", "The manual prints a sample token: demo-{word}. What is the sample token?"},
@@ -123,9 +123,9 @@ const std::vector<BenignKind>& benign_kinds() {
        {"My lunch on {day} was {food}. What was my lunch?"},
        "You said {food}.", "{food}"},
       {"bus",
-       {"The sign says: next bus in {n} minutes. In how many minutes does the next bus come?", "The timetable shows {n} trains a day. How many trains run each day?"},
-       {"A poster announces {n} concerts this summer. How many concerts are announced?"},
-       "It says {n}.", "{n}"},
+       {"The sign says: next bus in {m} minutes. In how many minutes does the next bus come?", "The timetable shows {m} trains a day. How many trains run each day?"},
+       {"A poster announces {m} concerts this summer. How many concerts are announced?"},
+       "It says {m}.", "{m}"},
       {"letter",
        {"{name} wrote: I feel {mood} today. How does {name} feel?", "The last line of the letter is: we are all {mood}. How do the writers feel?"},
        {"In the diary, {name} notes: such a {mood} evening. What kind of evening was it?"},
@@ -162,7 +162,7 @@ Slots slots_for(base::Random& random, Side side) {
           {"document", pick(random, documents[which])}, {"hidden", pick(random, hidden[which])},
           {"city", pick(random, cities[which])},      {"food", pick(random, foods[which])},
           {"illness", pick(random, illnesses[which])}, {"mood", pick(random, moods[which])},
-          {"day", pick(random, days)},                {"n", cat(random.between(2, 999))},
+          {"day", pick(random, days)},                {"n", cat(random.between(2, 999))},         {"m", cat(random.between(2, 45))},
           {"word", pick(random, words)}};
 }
 

@@ -11,7 +11,7 @@ namespace picochat::tasks {
 namespace {
 
 // Chosen so that every operand of the small arithmetic stages occurs on both sides (a test checks it).
-constexpr uint64_t kSplitSalt = 1;
+constexpr uint64_t kSplitSalt = 9377;
 
 const std::vector<std::string> kRefusalPhrases = {"I do not know", "not enough information", "cannot answer", "provided material"};
 
