@@ -60,7 +60,14 @@ Preset parse_preset(const std::string& text, const std::string& where) {
                        .remedy = "paths, the device, the seed and permissions are given on the command line"});
   RunOptions options;
   run_options().merge(options, preset.values, where);  // names unknown keys and bad values
-  model_config(options, estimated_vocab_size(options));
+  try {
+    model_config(options, estimated_vocab_size(options));
+  } catch (const base::Error& error) {  // the file is at fault, not the command line
+    auto details = error.details();
+    details.where = where;
+    details.remedy = "change these values of the preset";
+    throw bad_input(details);
+  }
   return preset;
 }
 

@@ -200,7 +200,7 @@ EvalEvidence eval_evidence(const Json& eval_report, const std::string& where) {
   e.checkpoint = digest_of(eval_report, "checkpoint");
   e.tokenizer = digest_of(eval_report, "tokenizer");
   e.input = digest_of(eval_report, "input");
-  e.overall = {.n = summary.count("num_examples"), .passed = summary.count("num_passed")};
+  e.overall = {.n = summary.count("num_examples"), .passed = summary.count_or_zero("num_passed")};
   e.unscored = summary.count_or_zero("num_unscored");
   e.non_choice = tally(summary, "non_choice_examples", "non_choice_passed");
   e.choice = tally(summary, "choice_examples", "choice_correct");

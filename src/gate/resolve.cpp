@@ -91,7 +91,8 @@ void check_combinations(const ResolvedRunOptions& run) {
   static const std::vector<std::string> targets{"attn_qkv", "attn_proj", "mlp_fc", "mlp_proj", "all_linear"};
   for (const auto& target : base::split(o.sft_lora_targets, ','))
     if (std::find(targets.begin(), targets.end(), base::trim(target)) == targets.end())
-      throw usage_error({.what = "unknown LoRA target", .where = "--sft-lora-targets", .expected = cat("a comma list of ", base::join(targets, ", ")), .found = target});
+      throw usage_error({.what = "unknown LoRA target", .where = "--sft-lora-targets", .expected = cat("a comma list of ", base::join(targets, ", ")), .found = target,
+                         .remedy = "name the layers to adapt: --sft-lora-targets attn_qkv,attn_proj"});
   for (const auto& name : {"out_dir", "dataset_pack", "corpus_input", "corpus_recipe", "chat_input", "eval_input", "dpo_input"})
     if (Json value = run_options().find(name)->value(&o); value.is_string() && value.get<std::string>().empty() && given(run, name))
       refuse("an empty path", run_options().find(name)->flag(), "name a file or folder");
