@@ -86,13 +86,13 @@ TEST_F(Honesty, LongRunsBlockAndShortOnesWarn) {
   Json report = check();
   EXPECT_EQ(find(report, "eval_prompt_in_corpus")["severity"], "block") << report.dump(2);
   // 13 of 23 words.
-  documents_ = {cat("x ", words.substr(0, words.find(" each row")), " y")};
+  documents_ = {cat("x ", words.substr(0, words.find(" and waters")), " y")};
   report = check();
   EXPECT_EQ(report["status"], "caution");
   EXPECT_EQ(find(report, "eval_prompt_in_corpus")["severity"], "warn");
   EXPECT_EQ(find(report, "eval_prompt_in_corpus")["shared_words"], 13);
   // 12 of 23 words: nothing.
-  documents_ = {cat("x ", words.substr(0, words.find(" in each row")), " y")};
+  documents_ = {cat("x ", words.substr(0, words.find(" row and")), " y")};
   EXPECT_EQ(check()["status"], "ready");
 }
 

@@ -10,6 +10,7 @@
 #include "picochat/base/json.hpp"
 #include "picochat/base/random.hpp"
 #include "picochat/tasks/rows.hpp"
+#include "picochat/tasks/similarity.hpp"
 
 namespace picochat::tasks {
 
@@ -32,10 +33,10 @@ struct Task {
   base::Json details = base::Json::object();  // operands, word, fact: metadata of the row
 };
 
-// Prompts of both files by normalised text, so that none occurs twice.
+// Prompts of both files by their words, so that none occurs twice, not even typed another way.
 class TakenPrompts {
  public:
-  bool take(std::string_view prompt) { return taken_.insert(normalize_prompt(prompt)).second; }
+  bool take(std::string_view prompt) { return taken_.insert(comparison_text(prompt)).second; }
 
  private:
   std::unordered_set<std::string> taken_;
