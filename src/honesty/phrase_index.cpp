@@ -185,7 +185,7 @@ double PhraseIndex::aligned_similarity(size_t phrase_index, size_t start, const 
   std::vector<uint32_t> row(width + 1, 0);
   for (size_t i = 0; i < phrase.size(); ++i) {
     size_t centre = start - low + i;
-    size_t first = centre > kBand ? centre - kBand : 0, last = std::min(width, centre + kBand + 1);
+    size_t first = std::min(width, centre > kBand ? centre - kBand : 0), last = std::min(width, centre + kBand + 1);
     // Outside the band the row keeps what the rows before it reached.
     uint32_t diagonal = row[first];
     for (size_t j = first; j < last; ++j) {

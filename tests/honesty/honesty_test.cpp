@@ -124,6 +124,14 @@ TEST_F(Honesty, ShortPromptsOnlyWhole) {
   EXPECT_EQ(check()["status"], "caution");
 }
 
+TEST_F(Honesty, ADocumentMayEndInsideAPrompt) {
+  for (size_t cut = 20; cut < std::string(kQuestion).size(); cut += 7) {
+    documents_ = {std::string(kQuestion).substr(0, cut), std::string(kQuestion).substr(cut)};
+    Json report = check();
+    EXPECT_TRUE(report["status"] == "ready" || report["status"] == "caution" || report["status"] == "blocked");
+  }
+}
+
 TEST_F(Honesty, OtherScriptsAreSeen) {
   eval_ = row("Какая планета вращается, лёжа на боку, вокруг Солнца?", "Уран") + row("哪一个行星是躺着绕太阳转的呢请回答", "天王星");
   documents_ = {"Вопрос: КАКАЯ планета вращается лёжа на боку вокруг солнца?"};
