@@ -104,12 +104,12 @@ void PieceCounts::add_waiting(size_t count) {
     parts_[waiting_[i].hash >> (64 - kPartBits)].add_short(waiting_[i].key, waiting_[i].hash, 1);
 }
 
-void PieceCounts::add_long(std::string_view piece) {
+void PieceCounts::add_long(std::string_view piece, size_t longest) {
   auto continues = [&](size_t i) { return (static_cast<uint8_t>(piece[i]) & 0xC0) == 0x80; };
-  while (piece.size() > kLongestCountedPiece) {
-    size_t cut = kLongestCountedPiece;
+  while (piece.size() > longest) {
+    size_t cut = longest;
     for (int back = 0; back < 3 && continues(cut); ++back) --cut;
-    add_long(piece.substr(0, cut));
+    add_long(piece.substr(0, cut), longest);
     piece.remove_prefix(cut);
   }
   if (piece.size() <= PieceKey::kLongest) {
@@ -126,7 +126,7 @@ void PieceCounts::add_text(std::string_view text, Split split) {
   if (text.empty()) return;
   if (split == Split::kNone) {
     ++pieces;
-    return add_long(text);
+    return add_long(text, kLongestUnsplitPiece);
   }
   size_t waiting = 0;
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
@@ -142,7 +142,7 @@ void PieceCounts::add_text(std::string_view text, Split split) {
       waiting_[waiting++] = {key, hash};
       if (waiting == kWaiting) add_waiting(waiting), waiting = 0;
     } else {
-      add_long({reinterpret_cast<const char*>(p), length});
+      add_long({reinterpret_cast<const char*>(p), length}, kLongestCountedPiece);
     }
     p = q;
   }

@@ -13,9 +13,9 @@
 
 namespace picochat::tokenizer {
 
-// Longer pieces (no space for a kilobyte: binary data, whole documents) are counted in parts of this
-// size, so that one of them cannot make every merge walk through it.
-inline constexpr size_t kLongestCountedPiece = 1024;
+// Longer pieces are counted in parts of this size, since each merge walks through the words that it
+// touches. By the pattern only junk is that long; without a split every document is.
+inline constexpr size_t kLongestCountedPiece = 1024, kLongestUnsplitPiece = 128;
 
 // Counts of pieces; open addressing. Short pieces live in their slot, long ones in a text arena.
 class PieceTable {
@@ -75,7 +75,7 @@ class PieceCounts {
   };
   static constexpr size_t kWaiting = 32;
   void add_waiting(size_t count);
-  void add_long(std::string_view piece);
+  void add_long(std::string_view piece, size_t longest);
   std::array<PieceTable, 1 << kPartBits> parts_;
   std::array<Waiting, kWaiting> waiting_;
 };
