@@ -4,6 +4,7 @@
 // beside the same architecture in PyTorch.
 #include <algorithm>
 #include <chrono>
+#include <ctime>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -62,6 +63,18 @@ Config shape(const std::string& name) {
   return c;
 }
 
+// Processor time of all threads: steadier than wall time on a machine that others use too.
+double processor_seconds() {
+  timespec t{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
+}
+
+double median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -90,23 +103,26 @@ int main(int argc, char** argv) {
   batch.targets = targets.data();
   batch.uniform_weight = 1.0f / static_cast<float>(tokens);
 
-  std::vector<double> times;
+  std::vector<double> times, processor_times;
   double loss = 0;
   constexpr int kWarmUp = 2;
   for (int step = 1; step <= arguments.steps + kWarmUp; ++step) {
     const auto begin = std::chrono::steady_clock::now();
+    const double processor_begin = processor_seconds();
     loss = transformer.forward_backward(batch, parameters, gradients);
     const double norm = std::sqrt(model::squared_norm(gradients.data_ptr<float>(), layout.size()));
     model::adamw_step({.learning_rate = 3e-4, .weight_decay = 0.1, .gradient_scale = std::min(1.0, 1.0 / (norm + 1e-6)), .step = step},
                       layout.size(), layout.decay_size(), parameters.data_ptr<float>(), gradients.data_ptr<float>(),
                       first.data_ptr<float>(), second.data_ptr<float>(), true);
-    if (step > kWarmUp) times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    if (step <= kWarmUp) continue;
+    times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+    processor_times.push_back(processor_seconds() - processor_begin);
   }
-  std::sort(times.begin(), times.end());
-  const double median = times[times.size() / 2];
   const std::string_view bytes(static_cast<const char*>(parameters.data_ptr()), static_cast<size_t>(parameters.nbytes()));
-  std::printf("picochat %s threads %d level %s step %.1f ms %.0f tokens/s loss %.9f weights %016llx arena %.0f MB\n", arguments.shape.c_str(),
-              model::compute_threads(), model::instruction_level().c_str(), 1e3 * median, static_cast<double>(tokens) / median, loss,
-              static_cast<unsigned long long>(base::hash64(bytes)), static_cast<double>(transformer.arena_bytes()) / 1e6);
+  const double wall = median(times);
+  std::printf("picochat %s threads %d step %.1f ms %.0f tokens/s processor %.1f ms loss %.9f weights %016llx level %s arena %.0f MB\n",
+              arguments.shape.c_str(), model::compute_threads(), 1e3 * wall, static_cast<double>(tokens) / wall,
+              1e3 * median(processor_times), loss, static_cast<unsigned long long>(base::hash64(bytes)),
+              model::instruction_level().c_str(), static_cast<double>(transformer.arena_bytes()) / 1e6);
   return 0;
 }

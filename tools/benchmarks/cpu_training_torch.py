@@ -88,10 +88,10 @@ def main():
     ids = torch.randint(shape["vocab"], (a.batch, shape["context"]))
     targets = torch.randint(shape["vocab"], (a.batch, shape["context"]))
     loss_of = torch.compile(model) if a.compile else model
-    times = []
+    times, processor_times = [], []
     warm_up = 3
     for step in range(a.steps + warm_up):
-        begin = time.perf_counter()
+        begin, processor_begin = time.perf_counter(), time.process_time()
         loss = loss_of(ids, targets)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -100,10 +100,11 @@ def main():
         value = loss.item()
         if step >= warm_up:
             times.append(time.perf_counter() - begin)
+            processor_times.append(time.process_time() - processor_begin)
     median = statistics.median(times)
     assert math.isfinite(value)
     print(f"torch-{'compile' if a.compile else 'eager'} {a.shape} threads {torch.get_num_threads()} step {1e3 * median:.1f} ms "
-          f"{a.batch * shape['context'] / median:.0f} tokens/s loss {value:.6f}")
+          f"{a.batch * shape['context'] / median:.0f} tokens/s processor {1e3 * statistics.median(processor_times):.1f} ms loss {value:.6f}")
 
 
 if __name__ == "__main__":
