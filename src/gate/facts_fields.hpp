@@ -83,6 +83,7 @@ void fields(V& v, HonestyFacts& f) {
   v("near_prompt_leaks", f.near_prompt_leaks);
   v("corpus_prompt_hits", f.corpus_prompt_hits);
   v("corpus_support_phrase_hits", f.corpus_support_phrase_hits);
+  v("corpus_prompts_in_full", f.corpus_prompts_in_full);
   v("pairs", f.pairs);
   v("external", f.external);
   v("first_finding", f.first_finding);

@@ -14,10 +14,13 @@ constexpr int64_t kExternalMinimum = 50;
 constexpr double kExternalFlagged = 0.10;
 
 void check_contamination(Sheet& s, const HonestyFacts& h) {
-  const char* rule = "block: an eval prompt (whole, or 80% of it) in SFT or corpus; warn: near matches and shorter spans";
-  std::vector<std::string> open;
-  for (const auto& pair : h.pairs)
+  const char* rule = "block: an eval prompt (whole, or 80% of it) in SFT or corpus; warn: near copies of one";
+  std::vector<std::string> open, close;
+  for (const auto& pair : h.pairs) {
+    const bool of_eval = pair.name.find("eval") != std::string::npos;  // drills may well be in both corpus and SFT
+    if (of_eval && (pair.risk == "medium" || pair.risk == "high")) close.push_back(cat(pair.name, ": ", pair.risk));
     if (pair.risk == "not_measured") open.push_back(pair.reason.empty() ? pair.name : cat(pair.name, " (", pair.reason, ")"));
+  }
   const std::string metric = cat(h.blocking_findings, " blocking, ", h.warning_findings, " warnings");
   if (h.blocking_findings > 0)
     return s.add(kHonesty, "contamination", CheckStatus::kBlock, metric, rule, h.first_finding.empty() ? "the training material holds eval rows" : h.first_finding,
@@ -25,8 +28,9 @@ void check_contamination(Sheet& s, const HonestyFacts& h) {
   if (h.pairs.empty() || !open.empty())
     return s.add(kHonesty, "contamination", CheckStatus::kNotMeasured, metric, rule,
                  h.pairs.empty() ? "nothing was compared" : cat("not compared: ", base::join(open, ", ")), "give the honesty check every file");
-  s.add(kHonesty, "contamination", s.warn_if(h.warning_findings > 0), metric, rule,
-        h.warning_findings > 0 && !h.first_finding.empty() ? h.first_finding : cat(h.pairs.size(), " pairs of files compared in full"),
+  s.add(kHonesty, "contamination", s.warn_if(!close.empty()), metric, rule,
+        close.empty() ? cat(h.pairs.size(), " pairs of files compared in full")
+                      : cat(base::join(close, ", "), h.first_finding.empty() ? "" : cat("; first: ", h.first_finding)),
         "read the findings of the honesty report");
 }
 
@@ -61,11 +65,11 @@ void check_honesty(Sheet& s) {
     check_contamination(s, h);
     if (s.release()) {
       const int64_t prompts = h.corpus_prompt_hits.value_or(0), phrases = h.corpus_support_phrase_hits.value_or(0);
-      const char* rule = "block: eval prompts in the corpus; warn: expected phrases in it";
+      const char* rule = "block: whole eval prompts in the corpus; warn: parts of them";
       if (!h.corpus_prompt_hits) s.not_measured(kHonesty, "release_data_honesty", rule, "the corpus was not searched", "give the honesty check the corpus");
       else
-        s.add(kHonesty, "release_data_honesty", prompts > 0 ? CheckStatus::kBlock : s.warn_if(phrases > 0),
-              cat(prompts, " prompts, ", phrases, " expected phrases"), rule, "eval text that the corpus holds", "remove those documents, or replace those eval rows");
+        s.add(kHonesty, "release_data_honesty", h.corpus_prompts_in_full > 0 ? CheckStatus::kBlock : s.warn_if(prompts > 0),
+              cat(prompts, " prompts (", h.corpus_prompts_in_full, " whole), ", phrases, " expected phrases"), rule, "eval text that the corpus holds", "remove those documents, or replace those eval rows");
     }
     for (const auto& external : h.external) {
       const double share = external.rows > 0 ? static_cast<double>(external.flagged_rows) / static_cast<double>(external.rows) : 0;

@@ -141,6 +141,12 @@ void judge_binding(Bench& bench, const GateEvidence& e) {
     bench.issue(cat("evidence_unbound_", part), bench.quality(), cat("the ", part, " evidence does not say which ", what, " it is about"),
                 "evaluate the selected checkpoint again");
   };
+  auto same_file = [&](const char* part, const std::string& digest) {
+    if (const std::string wanted = named(part); !wanted.empty() && wanted != digest)
+      bench.issue(cat("evidence_mismatch_", part), "block", cat("the ", part, " report is not the one that was recorded"), "restore the file, or run again");
+  };
+  if (e.preflight) same_file("preflight", e.preflight->digest);
+  if (e.honesty) same_file("honesty", e.honesty->digest);
   auto eval = [&](const std::string& part, const std::optional<EvalEvidence>& evidence) {
     if (!evidence) return;
     same(part, "checkpoint", evidence->checkpoint);
@@ -313,10 +319,10 @@ GateVerdict judge(const GateEvidence& evidence, GateProfile profile) {
     const auto& h = *evidence.honesty;
     if (!h.corpus_prompt_hits)
       bench.issue("release_data_honesty", "block", "the corpus was not searched for eval prompts", "run the honesty stage with the corpus");
+    else if (h.corpus_prompts_in_full > 0)
+      bench.issue("release_data_honesty", "block", cat(h.corpus_prompts_in_full, " whole eval prompts are in the corpus"), "remove those documents and train again");
     else if (*h.corpus_prompt_hits > 0)
-      bench.issue("release_data_honesty", "block", cat(*h.corpus_prompt_hits, " eval prompts are in the corpus"), "remove those documents and train again");
-    else if (h.corpus_support_phrase_hits.value_or(0) > 0)
-      bench.issue("release_data_honesty", "warn", cat(*h.corpus_support_phrase_hits, " expected phrases are in the corpus"), "see honesty/report.md: is the answer given away?");
+      bench.issue("release_data_honesty", "warn", cat("parts of ", *h.corpus_prompt_hits, " eval prompts are in the corpus"), "see honesty/report.md: is an answer given away?");
     for (const auto& pair : h.pairs)
       if (pair.risk == "not_measured")
         bench.issue(cat("honesty_not_measured_", pair.name), "block", cat(pair.name, " was not compared", pair.reason.empty() ? "" : cat(": ", pair.reason)), "run the honesty stage with every file");

@@ -29,7 +29,8 @@ class View {
   std::optional<double> optional_number(const char* key) const {
     return has(key) ? std::optional(base::get_number(json_, key, where_)) : std::nullopt;
   }
-  bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null(); }
+  // Rooms write what they did not measure as null or as the words.
+  bool has(const char* key) const { return json_.contains(key) && !json_.at(key).is_null() && json_.at(key) != "not_measured"; }
   View at(const char* key) const {
     if (!has(key)) throw base::bad_input({.what = cat("\"", key, "\" is missing"), .where = where_, .remedy = "it was written by another version, or edited"});
     return View(json_.at(key), cat(where_, ".", key));
@@ -77,6 +78,18 @@ std::optional<int64_t> sources_with(const Json& sources, const char* key, std::v
   }
   if (!spoken) without.clear();
   return spoken ? std::optional(with) : std::nullopt;
+}
+
+// One line: what was found, in which eval row, where it stands in the training material.
+std::string finding_text(const Json& finding) {
+  auto whole = [&](const char* key) { return finding.contains(key) && finding.at(key).is_number_integer() ? cat(finding.at(key).get<int64_t>()) : std::string(); };
+  auto text = [&](const char* key) { return finding.contains(key) && finding.at(key).is_string() ? finding.at(key).get<std::string>() : std::string(); };
+  std::string out = text("message");
+  if (const std::string line = whole("eval_line"); !line.empty()) out += cat(" (eval line ", line);
+  else return out;
+  if (const std::string line = whole("matched_line"); !line.empty()) out += cat(", ", text("matched_source"), " line ", line);
+  if (const std::string file = text("file"); !file.empty()) out += cat(", ", file, " document ", text("document"));
+  return out + ")";
 }
 
 }  // namespace
@@ -148,8 +161,9 @@ HonestyFacts honesty_facts(const Json& honesty_report, const std::string& where)
   std::string first_warning;
   if (report.has("findings"))
     for (const auto& finding : honesty_report.at("findings")) {
-      const std::string severity = finding.value("severity", std::string()), message = finding.value("message", std::string());
+      const std::string severity = finding.value("severity", std::string()), message = finding_text(finding);
       if (severity == "block" || severity == "fail") {
+        if (finding.value("kind", std::string()) == "eval_prompt_in_corpus") ++f.corpus_prompts_in_full;
         if (blocking++ == 0) f.first_finding = message;
       } else if (warning++ == 0) {
         first_warning = message;

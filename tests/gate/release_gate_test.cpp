@@ -89,12 +89,16 @@ const std::vector<Case>& cases() {
       {kResearch, "blocked", "evidence_mismatch_sft_fit", "block", [](GateEvidence& e) { e.sft_fit->tokenizer = kCheckpoint; }},
       {kResearch, "blocked", "evidence_mismatch_eval", "block", [](GateEvidence& e) { e.digests["eval_input"] = kTokenizer; }},
       {kResearch, "blocked", "evidence_mismatch_external_arc-easy", "block", [](GateEvidence& e) { e.external[0].eval.checkpoint = kTokenizer; }},
+      {kResearch, "blocked", "evidence_mismatch_honesty", "block", [](GateEvidence& e) { e.digests["honesty"] = kTokenizer; }},
+      {kResearch, "blocked", "evidence_mismatch_preflight", "block", [](GateEvidence& e) { e.digests["preflight"] = kTokenizer; e.preflight->digest = kCheckpoint; }},
+      {kResearch, "approved", "", "", [](GateEvidence& e) { e.digests["preflight"] = e.preflight->digest = kTokenizer; }},
       {kResearch, "warn", "evidence_unbound_eval", "warn", [](GateEvidence& e) { e.eval->checkpoint.clear(); }},
       {kSkill, "blocked", "evidence_unbound_eval", "block", [](GateEvidence& e) { e.digests.erase("checkpoint"); }},
 
       // Honesty of a release.
-      {kSkill, "blocked", "release_data_honesty", "block", [](GateEvidence& e) { e.honesty->corpus_prompt_hits = 1; }},
-      {kFirst, "warn", "release_data_honesty", "warn", [](GateEvidence& e) { e.honesty->corpus_support_phrase_hits = 1; }},
+      {kSkill, "blocked", "release_data_honesty", "block", [](GateEvidence& e) { e.honesty->corpus_prompt_hits = e.honesty->corpus_prompts_in_full = 1; }},
+      {kFirst, "warn", "release_data_honesty", "warn", [](GateEvidence& e) { e.honesty->corpus_prompt_hits = 1; }},
+      {kFirst, "approved", "", "", [](GateEvidence& e) { e.honesty->corpus_support_phrase_hits = 1; }},
       {kFirst, "blocked", "release_data_honesty", "block", [](GateEvidence& e) { e.honesty->corpus_prompt_hits.reset(); }},
       {kResearch, "approved", "", "", [](GateEvidence& e) { e.honesty->corpus_prompt_hits = 1; }},
       {kSkill, "blocked", "honesty_not_measured_sft_vs_eval", "block", [](GateEvidence& e) { e.honesty->pairs[0].risk = "not_measured"; }},

@@ -76,17 +76,18 @@ TEST(Reports, ChatAndEvalReportsOfTheTasksRoom) {
 }
 
 TEST(Reports, Honesty) {
-  const Json report{{"status", "blocked"}, {"summary", "1 leak"}, {"exact_prompt_leaks", 1}, {"near_prompt_leaks", 2}, {"corpus_prompt_hits", nullptr},
+  const Json report{{"status", "blocked"}, {"summary", "1 leak"}, {"exact_prompt_leaks", 1}, {"near_prompt_leaks", 2}, {"corpus_prompt_hits", "not_measured"},
                     {"corpus_support_phrase_hits", 3},
                     {"contamination_matrix", {{{"name", "sft_vs_eval"}, {"risk", "high"}, {"checked", true}},
                                               {{"name", "base_corpus_vs_eval"}, {"risk", "not_checked"}, {"checked", false}, {"reason", "no corpus"}}}},
-                    {"findings", {{{"severity", "warn"}, {"message", "near"}}, {{"severity", "block"}, {"message", "eval.jsonl:3 is in chat.jsonl:9"}}}},
+                    {"findings", {{{"severity", "warn"}, {"message", "near"}}, {{"kind", "eval_prompt_in_corpus"}, {"severity", "block"}, {"message", "the eval prompt is in the corpus"}, {"eval_line", 3}, {"file", "a.jsonl"}, {"document", "d7"}}}},
                     {"external", {{{"name", "arc"}, {"rows", 570}, {"flagged_rows", 2}}}}};
   const HonestyFacts f = honesty_facts(report, "honesty_report.json");
   EXPECT_EQ(f.status, "blocked");
   EXPECT_EQ(f.blocking_findings, 1);
   EXPECT_EQ(f.warning_findings, 1);
-  EXPECT_EQ(f.first_finding, "eval.jsonl:3 is in chat.jsonl:9");
+  EXPECT_EQ(f.first_finding, "the eval prompt is in the corpus (eval line 3, a.jsonl document d7)");
+  EXPECT_EQ(f.corpus_prompts_in_full, 1);
   EXPECT_FALSE(f.corpus_prompt_hits);
   EXPECT_EQ(f.pairs.at(1).risk, "not_measured");
   EXPECT_EQ(f.pairs.at(1).reason, "no corpus");

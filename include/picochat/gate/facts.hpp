@@ -68,6 +68,7 @@ struct HonestyFacts {
   std::string digest;
   int64_t blocking_findings = 0, warning_findings = 0;
   std::optional<int64_t> exact_prompt_leaks, near_prompt_leaks, corpus_prompt_hits, corpus_support_phrase_hits;
+  int64_t corpus_prompts_in_full = 0;  // of the hits: a whole prompt, or a run of most of it
   std::vector<ContaminationPair> pairs;
   std::vector<ExternalContamination> external;
   std::string first_finding;  // one line: file, row, shared text
