@@ -91,6 +91,11 @@ std::string gate_section(const Json& gate) {
   if (!gate.is_object()) return out + "Not reached.\n";
   out += cat("Profile: ", text_at(gate, {"profile"}, "unknown"), ".\n");
   Rows rows;
+  for (const auto& m : at(gate, {"measures"}))
+    rows.push_back({text_at(m, {"name"}, ""), percent(at(m, {"value"}), at(m, {"ci"})), cat(at(m, {"rule"}) == "at_most" ? "<= " : ">= ", percent(at(m, {"threshold"}))),
+                    figure(at(m, {"n"})), cat(base::replace_all(text_at(m, {"result"}, ""), "_", " "), at(m, {"threshold_inside_ci"}) == true ? ", threshold inside the interval" : "")});
+  if (!rows.empty()) out += "\n" + markdown_table({"measure", "measured [interval]", "threshold", "rows", "result"}, rows, " : :");
+  rows.clear();
   for (const auto& issue : at(gate, {"issues"}))
     rows.push_back({text_at(issue, {"severity"}, ""), text_at(issue, {"name"}, ""), text_at(issue, {"message"}, ""), text_at(issue, {"remedy"}, "")});
   if (rows.empty()) return out + "\nNo issues.\n";
