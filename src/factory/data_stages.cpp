@@ -119,6 +119,7 @@ void judge_preflight_stage(RunContext& run, bool training_starts) {
   facts.eval = gate::eval_file_facts(run.eval_report, run.eval_input.string());
   facts.honesty = gate::honesty_facts(run.honesty_report, "honesty/honesty_report.json");
   facts.device = device_facts(run.options(), run.dir);
+  if (const auto& sanity = run.options().sanity_report) facts.sanity = gate::sanity_facts(base::read_json(*sanity), *sanity);
   facts.intent = run.resolved.intent;
   facts.training_starts = training_starts;
   run.preflight = gate::judge_preflight(facts, run.options());

@@ -35,6 +35,26 @@ void refuse_unbuilt(const gate::RunOptions& options) {
   if (options.tensorboard_log_dir) refuse("--tensorboard-log-dir", "read metrics.jsonl and the SVG curves in the run directory");
 }
 
+// Options that only a CUDA device gives a meaning: an explicit one that would change the arithmetic is
+// refused, the others are said to have no effect.
+void explain_cpu_options(const gate::ResolvedRunOptions& resolved) {
+  const auto& options = resolved.options;
+  auto explicit_flag = [&](const char* name) {
+    auto found = resolved.source.find(name);
+    return found != resolved.source.end() && found->second == gate::OptionSource::kFlag;
+  };
+  const bool reduced = options.precision == "bf16" || options.precision == "fp16";
+  if (reduced && explicit_flag("precision"))
+    throw base::usage_error({.what = cat("--precision ", options.precision, " needs a CUDA device"), .where = "run tiny",
+                             .remedy = "use --precision float32 or auto on the CPU, where float32 is also the faster one"});
+  std::vector<std::string> idle;
+  if (reduced) idle.push_back(cat("precision ", options.precision, " (float32 is used)"));
+  if (options.torch_compile) idle.push_back("compile");
+  if (options.gradient_checkpointing) idle.push_back("gradient checkpointing");
+  if (options.matmul_precision != "default") idle.push_back("matmul precision");
+  if (!idle.empty()) base::say(cat("device cpu: not applicable here: ", base::join(idle, ", ")));
+}
+
 corpus::CorpusOptions corpus_options(const gate::RunOptions& options) {
   if (!options.dataset_pack && !options.corpus_input && !options.corpus_recipe)
     throw base::usage_error({.what = "there is no text to train on", .where = "run tiny",
@@ -172,7 +192,10 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   const double started = base::monotonic_seconds();
   const auto& options = resolved.options;
   refuse_unbuilt(options);
-  if (!options.preflight_only) resolve_device(options);
+  if (!options.preflight_only) {
+    resolve_device(options);
+    explain_cpu_options(resolved);
+  }
   const Path dir = options.out_dir;
   auto corpus = corpus::Corpus::open(corpus_options(options));
   claim_directory(files, dir);

@@ -116,6 +116,12 @@ evidence::TrainFacts train_facts(const RunContext& run, const std::string& stage
   return facts;
 }
 
+// Once the stage is recorded as done, `checkpoint` and `last_checkpoint` hold all that is worth its space.
+void drop_working_checkpoints(RunContext& run, const std::string& stage) {
+  train::clear_stage(run.files, run.at(stage + "/best"));
+  train::CheckpointSeries(run.files, run.at(stage + "/resume_checkpoint")).prune(1);
+}
+
 eval::LanguageModel selected_model(const RunContext& run, const std::string& stage) {
   return eval::load_language_model(run.at(stage + "/checkpoint"), run.at("tokenizer.json"));
 }
@@ -145,11 +151,12 @@ void base_stage(RunContext& run) {
   const auto config = gate::model_config(options, static_cast<int64_t>(run.tokenizer->vocab_size()));
   StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(run.at("base/token_shards")).hex()}, {"tokenizer", run.tokenizer_digest().hex()}},
                .options = key_options(run, "base_", kModelFields)};
-  key.options.update(run.picked({"val_tokens", "base_dataset_mode"}));
+  key.options.update(run.picked({"val_tokens", "base_dataset_mode", "split_mode"}));
   refuse_changed_training(run, key);
   run_stage(run, 5, key, {"base/checkpoint", "base/last_checkpoint", "base/train_report.json"}, [&] {
     const auto shards = std::make_shared<const train::TokenShards>(run.at("base/token_shards"));
-    const auto split = train::split_tokens(shards, options.val_tokens, config.context_size);
+    const auto mode = options.split_mode == "window" ? train::SplitMode::kWindow : train::SplitMode::kDocument;
+    const auto split = train::split_tokens(shards, options.val_tokens, config.context_size, mode);
     const bool isolate = options.base_dataset_mode == "packed";
     const auto lengths = train::byte_lengths(*run.tokenizer);
     train::WindowSource source(split.train, {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum,
@@ -186,6 +193,7 @@ void base_stage(RunContext& run) {
     evidence::write_train_report(run.files, run.at("base"), "train_report.json", evidence::build_train_report(facts, events), events);
     base::say(cat("base: stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
   });
+  drop_working_checkpoints(run, "base");
   run.base_report = base::read_json(run.at("base/train_report.json"));
 }
 
@@ -222,6 +230,7 @@ void sft_stage(RunContext& run) {
     evidence::write_train_report(run.files, run.at("sft"), "sft_report.json", evidence::build_train_report(facts, events), events);
     base::say(cat("sft: stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
   });
+  drop_working_checkpoints(run, "sft");
   run.sft_report = base::read_json(run.at("sft/sft_report.json"));
 }
 

@@ -42,10 +42,11 @@ void TokenStream::read(int64_t start, std::span<int32_t> out) const {
   }
 }
 
-Split split_tokens(std::shared_ptr<const TokenShards> shards, int64_t val_tokens, int64_t context_size) {
+Split split_tokens(std::shared_ptr<const TokenShards> shards, int64_t val_tokens, int64_t context_size, SplitMode mode) {
   const int64_t documents = shards->document_count(), tokens = shards->size();
   std::vector<corpus::HoldoutDocument> sizes;
-  for (int64_t i = 0; i < documents; ++i)
+  if (mode == SplitMode::kWindow) sizes.push_back({0, static_cast<uint64_t>(tokens)});  // as if the corpus were one document
+  for (int64_t i = 0; mode == SplitMode::kDocument && i < documents; ++i)
     sizes.push_back({shards->document_key(i), static_cast<uint64_t>(shards->document_end(i) - shards->document_start(i))});
   const auto plan = corpus::plan_holdout(sizes, static_cast<uint64_t>(val_tokens), static_cast<uint64_t>(context_size));
   std::vector<Span> train, validation;

@@ -11,7 +11,6 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
 #include "picochat/model/parameters.hpp"
-#include "picochat/train/bigram_baseline.hpp"
 #include "picochat/train/window_source.hpp"
 
 namespace picochat::train {
@@ -202,14 +201,6 @@ TEST(Trainer, RollbackRestoresASnapshotAndLowersTheLearningRate) {
   int rollbacks = 0;
   for (const auto& e : recorder.events) rollbacks += e.at("event") == "rollback";
   EXPECT_GE(rollbacks, 1);
-}
-
-TEST(Bigram, IsAProbabilityAndBeatsNothingItShouldNot) {
-  World world;
-  const auto lengths = byte_lengths(*byte_tokenizer());
-  const auto result = bigram_baseline(world.split.train, world.split.validation, 32, world.config.vocab_size, lengths);
-  EXPECT_GT(result.bpb, 0.5);
-  EXPECT_LT(result.bpb, 4);  // "wordN " text: far below 8 bits, far above the truth
 }
 
 }  // namespace

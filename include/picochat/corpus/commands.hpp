@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "picochat/base/command_output.hpp"
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/options.hpp"
@@ -13,10 +14,7 @@
 
 namespace picochat::corpus {
 
-struct CommandOutput {
-  base::Json json;   // what --json prints
-  std::string text;  // what a person reads, lines ended by "\n"
-};
+using base::CommandOutput;
 
 struct InspectOptions {
   std::string input;

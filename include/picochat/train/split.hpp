@@ -35,10 +35,12 @@ struct Split {
   int64_t validation_documents = 0;
 };
 
+enum class SplitMode { kDocument, kWindow };
+
 // The held-out part is chosen by corpus::plan_holdout: whole documents of smallest key, or fenced
-// blocks where there are few documents. BadInput when a side would hold less than one window of
-// context_size + 1 tokens.
-Split split_tokens(std::shared_ptr<const TokenShards> shards, int64_t val_tokens, int64_t context_size);
+// blocks where there are few documents or the mode is kWindow. BadInput when a side would hold less
+// than one window of context_size + 1 tokens.
+Split split_tokens(std::shared_ptr<const TokenShards> shards, int64_t val_tokens, int64_t context_size, SplitMode mode = SplitMode::kDocument);
 
 base::Json split_json(const Split& split);
 
