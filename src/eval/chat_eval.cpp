@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "eval/choose_rows.hpp"
 #include "eval/words.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -184,16 +185,8 @@ EvalReport eval_chat(const ChatEvalOptions& options, const EvalJob& job, const L
 }
 
 std::vector<tasks::EvalRow> sft_fit_rows(std::span<const tasks::ChatRow> rows, const std::string& split, int64_t max_rows, uint64_t seed) {
-  std::vector<size_t> chosen(rows.size());
-  for (size_t i = 0; i < rows.size(); ++i) chosen[i] = i;
-  if (max_rows > 0 && static_cast<size_t>(max_rows) < rows.size()) {
-    auto key = [&](size_t i) { return std::pair(base::hash64(rows[i].user(), seed), i); };
-    std::sort(chosen.begin(), chosen.end(), [&](size_t a, size_t b) { return key(a) < key(b); });
-    chosen.resize(static_cast<size_t>(max_rows));
-    std::sort(chosen.begin(), chosen.end());
-  }
   std::vector<tasks::EvalRow> out;
-  for (size_t i : chosen) {
+  for (size_t i : choose_rows(rows.size(), max_rows, seed, [&](size_t row) -> const std::string& { return rows[row].user(); })) {
     out.push_back(tasks::fit_row(rows[i]));
     out.back().split = split;
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "eval/choose_rows.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/digest.hpp"
 #include "picochat/base/error.hpp"
@@ -43,16 +44,9 @@ void add_common(base::OptionTable<ChatEvalOptions>& t, const char* input_help) {
 
 base::Json file_identity(const std::string& path) { return {{"path", path}, {"sha256", base::sha256_file(path).hex()}}; }
 
-// At most max_rows rows by keyed hash, in file order.
 std::vector<tasks::EvalRow> capped(std::vector<tasks::EvalRow> rows, int64_t max_rows, uint64_t seed) {
-  if (max_rows <= 0 || static_cast<size_t>(max_rows) >= rows.size()) return rows;
-  std::vector<std::pair<uint64_t, size_t>> keys;
-  for (size_t i = 0; i < rows.size(); ++i) keys.emplace_back(base::hash64(rows[i].user, seed), i);
-  std::sort(keys.begin(), keys.end());
-  keys.resize(static_cast<size_t>(max_rows));
-  std::sort(keys.begin(), keys.end(), [](auto a, auto b) { return a.second < b.second; });
   std::vector<tasks::EvalRow> out;
-  for (auto [key, i] : keys) out.push_back(std::move(rows[i]));
+  for (size_t i : choose_rows(rows.size(), max_rows, seed, [&](size_t row) -> const std::string& { return rows[row].user; })) out.push_back(std::move(rows[i]));
   return out;
 }
 
