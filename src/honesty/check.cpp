@@ -26,7 +26,7 @@ using tasks::EvalRow;
 constexpr double kBlockingCoverage = 0.80;
 // Shorter prompts ("Who are you?") are sentences that any text holds: they only count where they stand alone, and only warn.
 constexpr size_t kTellingBytes = 24;
-constexpr size_t kListedFindings = 1000;
+constexpr size_t kListedFindings = 1000;  // of each severity
 constexpr size_t kBatchBytes = size_t{16} << 20;
 
 std::string snippet(std::string_view text, size_t begin, size_t end) {
@@ -90,9 +90,10 @@ class Check {
 
   void finding(Json entry) {
     ++counts_[entry["kind"].get<std::string>()];
-    if (entry["severity"] == "block") ++blocks_;
-    else ++warnings_;
-    if (findings_.size() < kListedFindings) findings_.push_back(std::move(entry));
+    bool block = entry["severity"] == "block";
+    ++(block ? blocks_ : warnings_);
+    std::vector<Json>& list = block ? blocking_ : warning_;
+    if (list.size() < kListedFindings) list.push_back(std::move(entry));
   }
 
   void duplicate_eval_prompts() {
@@ -153,7 +154,7 @@ class Check {
       prompts.push_back(tasks::comparison_text((*chat_)[i].user()));
       first_row.emplace(prompts.back(), i);
     }
-    std::set<size_t> reported;
+    std::set<std::pair<size_t, std::string>> reported;
     std::vector<tasks::Nearest> nearest = tasks::nearest(questions, prompts, std::min(0.5, inputs_.near_threshold));
     for (size_t i = 0; i < questions.size(); ++i) {
       const EvalRow& row = (*eval_)[i];
@@ -163,7 +164,7 @@ class Check {
       max_similarity_ = std::max(max_similarity_, similarity);
       if (!same && similarity < inputs_.near_threshold) continue;
       const ChatRow& match = (*chat_)[same ? exact->second : nearest[i].index];
-      reported.insert(i);
+      reported.insert({i, same ? "block" : "warn"});
       same ? ++sft_eval_.exact : ++sft_eval_.near;
       finding({{"kind", same ? "exact_sft_prompt_leak" : "near_sft_prompt_leak"}, {"severity", same ? "block" : "warn"},
                {"message", same ? "the eval prompt is an SFT prompt" : "the eval prompt is nearly an SFT prompt"},
@@ -183,11 +184,11 @@ class Check {
         if (!is_eval(hit.phrase)) continue;
         sft_eval_.longest = std::max(sft_eval_.longest, hit.run_words);
         sft_eval_.coverage = std::max(sft_eval_.coverage, hit.coverage);
-        if (!reported.insert(hit.phrase).second) continue;
         const EvalRow& row = (*eval_)[hit.phrase];
-        if (hit.whole) ++sft_eval_.exact;
-        else ++sft_eval_.near;
-        finding({{"kind", "eval_prompt_in_sft"}, {"severity", severity(hit)},
+        const char* level = severity(hit);
+        if (reported.contains({hit.phrase, "block"}) || !reported.insert({hit.phrase, level}).second) continue;
+        hit.whole ? ++sft_eval_.exact : ++sft_eval_.near;
+        finding({{"kind", "eval_prompt_in_sft"}, {"severity", level},
                  {"message", cat(describe(hit), " is inside an SFT row")}, {"eval_line", row.line}, {"eval_category", row.category},
                  {"matched_line", chat.line}, {"matched_source", "sft"}, {"offset", hit.begin}, {"shared_words", hit.run_words},
                  {"similarity", rounded(std::max(hit.similarity, hit.coverage))}, {"snippet", snippet(text, hit.begin, hit.end)}});
@@ -259,9 +260,10 @@ class Check {
     const EvalRow& row = (*eval_)[support ? support_rows_[hit.phrase - num_eval_] : hit.phrase];
     if (support) corpus_support_.insert(hit.phrase);
     else corpus_eval_.add(hit), corpus_prompts_.insert(hit.phrase);
-    // A prompt that stands in many documents is named by the first few; all are counted.
-    if (++times_found_[hit.phrase] > 3) return;
-    finding({{"kind", support ? "eval_support_phrase_in_corpus" : "eval_prompt_in_corpus"}, {"severity", support ? "warn" : severity(hit)},
+    const char* level = support ? "warn" : severity(hit);
+    // A prompt that stands in many documents is named by the first few of each severity; all are counted.
+    if (++times_found_[{hit.phrase, level}] > 3) return;
+    finding({{"kind", support ? "eval_support_phrase_in_corpus" : "eval_prompt_in_corpus"}, {"severity", level},
              {"message", support ? cat("the expected phrase '", index_->phrases()[hit.phrase].text, "' is in the corpus")
                                  : cat(describe(hit), " is in the corpus")},
              {"eval_line", row.line}, {"eval_category", row.category}, {"matched_source", "corpus"}, {"file", document.file},
@@ -326,10 +328,9 @@ class Check {
         pair("base_corpus_vs_eval", corpus, "no corpus or no eval rows", documents, eval_items, corpus_eval_),
         pair("sft_vs_eval", both, "no SFT rows or no eval rows", sft_items, eval_items, sft_eval_),
     });
-    std::stable_sort(findings_.begin(), findings_.end(),
-                     [](const Json& a, const Json& b) { return (a["severity"] == "block") > (b["severity"] == "block"); });
-    out["findings"] = findings_;
-    out["findings_not_listed"] = blocks_ + warnings_ - static_cast<int64_t>(findings_.size());
+    out["findings_not_listed"] = blocks_ + warnings_ - static_cast<int64_t>(blocking_.size() + warning_.size());
+    std::move(warning_.begin(), warning_.end(), std::back_inserter(blocking_));
+    out["findings"] = std::move(blocking_);
     return out;
   }
 
@@ -339,9 +340,9 @@ class Check {
   std::unique_ptr<PhraseIndex> index_;
   size_t num_eval_ = 0, num_support_ = 0;
   std::vector<size_t> support_rows_;  // eval row of each support phrase
-  std::vector<Json> findings_;
+  std::vector<Json> blocking_, warning_;  // the first of each severity
   std::map<std::string, int64_t> counts_;
-  std::map<size_t, int64_t> times_found_;
+  std::map<std::pair<size_t, std::string>, int64_t> times_found_;
   std::set<size_t> corpus_prompts_, corpus_support_, sft_support_;
   PairTally corpus_sft_, corpus_eval_, sft_eval_;
   int64_t blocks_ = 0, warnings_ = 0, documents_ = 0, corpus_bytes_ = 0;

@@ -6,9 +6,10 @@ namespace picochat::honesty {
 namespace {
 
 constexpr uint64_t kBase = 0xF1357AEA2E62A9C5u;  // of the rolling hash
-constexpr size_t kSeedWords = 4;
+constexpr size_t kSeedWords = 4, kTellingSeedWords = 3;
 // A seed that more phrases share is a template's boilerplate. It says nothing about any one of them.
-constexpr size_t kSharedSeed = 8;
+constexpr size_t kSharedSeed = 24;
+constexpr double kNearlyAll = 0.80;
 constexpr size_t kFilterWords = size_t{1} << (22 - 6);
 
 uint64_t hash_of(const uint64_t* words, size_t n) {
@@ -44,45 +45,78 @@ size_t trim_end(std::string_view text, size_t begin, size_t end) {
 PhraseIndex::PhraseIndex(std::vector<Phrase> phrases, size_t ngram, double near_threshold)
     : phrases_(std::move(phrases)), ngram_(std::max<size_t>(ngram, 2)), near_threshold_(near_threshold) {
   WordHashes words;
+  std::vector<std::vector<uint32_t>> numbers;
   for (const Phrase& phrase : phrases_) {
     words.assign(phrase.text);
     words_.push_back(words.hashes());
-    std::vector<uint64_t> numbers;
-    for (uint32_t at : words.numbers()) numbers.push_back(words.hashes()[at]);
-    numbers_.push_back(std::move(numbers));
+    numbers.push_back(words.numbers());
   }
+  find_telling_words(numbers);
 
-  // Long runs: every n-gram of every phrase that is long enough.
-  Table runs = make_table(ngram_);
-  Table seeds = make_table(kSeedWords);
-  std::array<Table, kSeedWords> whole;
-  for (size_t n = 1; n < kSeedWords; ++n) whole[n] = make_table(n);
   std::unordered_map<uint64_t, size_t> sharing;
   for (const auto& phrase : words_) {
-    for (size_t i = 0; i + kSeedWords <= phrase.size(); ++i) ++sharing[hash_of(&phrase[i], kSeedWords)];
+    for (size_t n : {kSeedWords, kTellingSeedWords}) {
+      for (size_t i = 0; i + n <= phrase.size(); ++i) ++sharing[hash_of(&phrase[i], n)];
+    }
   }
+  Table runs = make_table(ngram_), seeds = make_table(kSeedWords);
+  std::array<Table, kSeedWords> small;  // whole phrases of one to three words, and seeds around telling words
+  for (size_t n = 1; n < kSeedWords; ++n) small[n] = make_table(n);
   for (uint32_t p = 0; p < words_.size(); ++p) {
     const std::vector<uint64_t>& phrase = words_[p];
     if (phrase.empty()) continue;
     if (phrase.size() < kSeedWords) {
-      add_place(whole[phrase.size()], hash_of(phrase.data(), phrase.size()), {p, 0});
+      add_place(small[phrase.size()], hash_of(phrase.data(), phrase.size()), {p, 0});
       continue;
     }
     if (phrase.size() >= ngram_) {
       for (uint32_t i = 0; i + ngram_ <= phrase.size(); ++i) add_place(runs, hash_of(&phrase[i], ngram_), {p, i});
     }
     // The rarest seed is always there, so that a whole phrase is found however many share its wording.
-    size_t rarest = 0;
-    for (size_t i = 0; i + kSeedWords <= phrase.size(); ++i) {
+    uint32_t rarest = 0;
+    for (uint32_t i = 0; i + kSeedWords <= phrase.size(); ++i) {
       if (sharing[hash_of(&phrase[i], kSeedWords)] < sharing[hash_of(&phrase[rarest], kSeedWords)]) rarest = i;
     }
     for (uint32_t i = 0; i + kSeedWords <= phrase.size(); ++i) {
       uint64_t hash = hash_of(&phrase[i], kSeedWords);
       if (i == rarest || (phrases_[p].near && sharing[hash] <= kSharedSeed)) add_place(seeds, hash, {p, i});
     }
+    // A changed word beside a telling one breaks every seed of four words around it.
+    if (!phrases_[p].near) continue;
+    for (uint32_t telling : telling_[p]) {
+      for (uint32_t i = telling >= 2 ? telling - 2 : 0; i <= telling && i + kTellingSeedWords <= phrase.size(); ++i) {
+        uint64_t hash = hash_of(&phrase[i], kTellingSeedWords);
+        if (sharing[hash] <= kSharedSeed) add_place(small[kTellingSeedWords], hash, {p, i});
+      }
+    }
   }
-  for (Table* table : {&runs, &seeds, &whole[1], &whole[2], &whole[3]}) {
+  for (Table* table : {&runs, &seeds, &small[1], &small[2], &small[3]}) {
     if (!table->places.empty()) tables_.push_back(std::move(*table));
+  }
+}
+
+// Numbers tell a phrase from its neighbours. A phrase without any may still be a template with one open
+// place: then other phrases are equal but for the word in that place.
+void PhraseIndex::find_telling_words(const std::vector<std::vector<uint32_t>>& numbers) {
+  auto without = [](const std::vector<uint64_t>& phrase, uint64_t whole, size_t at) {
+    // hash_of with word `at` left out of the sum; its place stays.
+    uint64_t power = 1;
+    for (size_t i = at + 1; i < phrase.size(); ++i) power *= kBase;
+    return (whole - phrase[at] * power) ^ at;
+  };
+  std::unordered_map<uint64_t, uint32_t> open_places;
+  for (size_t p = 0; p < words_.size(); ++p) {
+    if (!numbers[p].empty()) continue;
+    uint64_t whole = hash_of(words_[p].data(), words_[p].size());
+    for (size_t at = 0; at < words_[p].size(); ++at) ++open_places[without(words_[p], whole, at)];
+  }
+  for (size_t p = 0; p < words_.size(); ++p) {
+    telling_.push_back(numbers[p]);
+    if (!numbers[p].empty()) continue;
+    uint64_t whole = hash_of(words_[p].data(), words_[p].size());
+    for (size_t at = 0; at < words_[p].size(); ++at) {
+      if (open_places[without(words_[p], whole, at)] >= 3) telling_[p].push_back(static_cast<uint32_t>(at));
+    }
   }
 }
 
@@ -158,7 +192,11 @@ void PhraseIndex::compare(const Place& place, size_t at, std::string_view text, 
     if (!phrases_[place.phrase].near) return;
     size_t from = at >= place.offset ? at - place.offset : 0;
     double similarity = aligned_similarity(place.phrase, from, scratch.words);
-    bool long_run = hit.run_words >= ngram_;
+    // A run of a template's wording without what the question asks about is no part of the question,
+    // unless it is nearly all of the prompt.
+    bool tells = telling_[place.phrase].empty() || hit.coverage >= kNearlyAll;
+    for (uint32_t word : telling_[place.phrase]) tells = tells || (word >= left && word < right);
+    bool long_run = hit.run_words >= ngram_ && tells;
     if (similarity >= near_threshold_) {
       size_t last = std::min(from + phrase.size(), words.size());
       hit.similarity = similarity;
@@ -174,7 +212,7 @@ void PhraseIndex::compare(const Place& place, size_t at, std::string_view text, 
 }
 
 // Longest common subsequence of the phrase and the words from `start` on, in a band of three words for
-// what was put in or left out, over the phrase's length. 0 when a number of the phrase is not there.
+// what was put in or left out, over the phrase's length. 0 when a telling word of the phrase is not there.
 double PhraseIndex::aligned_similarity(size_t phrase_index, size_t start, const WordHashes& text) const {
   constexpr size_t kBand = 3;
   const std::vector<uint64_t>& phrase = words_[phrase_index];
@@ -195,11 +233,9 @@ double PhraseIndex::aligned_similarity(size_t phrase_index, size_t start, const 
     }
     for (size_t j = last; j < width; ++j) row[j + 1] = std::max(row[j + 1], row[j]);
   }
-  for (uint64_t number : numbers_[phrase_index]) {
-    if (std::find(words.begin() + static_cast<std::ptrdiff_t>(low), words.begin() + static_cast<std::ptrdiff_t>(high), number) ==
-        words.begin() + static_cast<std::ptrdiff_t>(high)) {
-      return 0;
-    }
+  auto begin = words.begin() + static_cast<std::ptrdiff_t>(low), end = words.begin() + static_cast<std::ptrdiff_t>(high);
+  for (uint32_t at : telling_[phrase_index]) {
+    if (std::find(begin, end, phrase[at]) == end) return 0;
   }
   return static_cast<double>(row[width]) / static_cast<double>(phrase.size());
 }

@@ -65,14 +65,17 @@ class PhraseIndex {
   void add_place(Table& table, uint64_t hash, Place place);
   void search(const Table& table, std::string_view text, Scratch& scratch, std::unordered_map<size_t, PhraseHit>& hits) const;
   void compare(const Place& place, size_t at, std::string_view text, Scratch& scratch, std::unordered_map<size_t, PhraseHit>& hits) const;
+  void find_telling_words(const std::vector<std::vector<uint32_t>>& numbers);
   double aligned_similarity(size_t phrase, size_t start, const WordHashes& text) const;
 
   std::vector<Phrase> phrases_;
   std::vector<std::vector<uint64_t>> words_;
-  std::vector<std::vector<uint64_t>> numbers_;  // hashes of the phrase's numbers and signs
+  // Words that make a phrase the question it is: its numbers and signs, or what stands in the open
+  // place of a template. A near match must have them all.
+  std::vector<std::vector<uint32_t>> telling_;
   size_t ngram_;
   double near_threshold_;
-  std::vector<Table> tables_;  // long runs, seeds of four words, and whole phrases of 1 to 3 words
+  std::vector<Table> tables_;  // long runs, seeds of three and four words, and whole phrases of one to three
 };
 
 }  // namespace picochat::honesty

@@ -249,6 +249,44 @@ TEST_F(Honesty, PlantedLeaksAreFound) {
   }
 }
 
+TEST_F(Honesty, OneChangedWordIsFoundAndTheTemplateIsNot) {
+  tasks::GeneratedPack pack = tasks::generate_pack("release_skills", 400, 300, "scratchpad", 9);
+  chat_ = tasks::to_jsonl(pack.chat);
+  eval_ = tasks::to_jsonl(pack.eval);
+  base::Random random(5, "changing");
+  documents_.clear();
+  for (const tasks::EvalRow& row : pack.eval) {
+    // Any word but a number or what the question asks about.
+    std::vector<std::string> words = base::split(base::replace_all(row.user, "\n", " "), ' ');
+    std::string item = row.extra.value("word", "-");
+    size_t at;
+    do at = random.below(words.size());
+    while (words[at].find_first_of("0123456789+-/=") != std::string::npos || base::lower_ascii(words[at]).find(item) != std::string::npos);
+    words[at] = "marzipan";
+    documents_.push_back(base::join(words, " "));
+  }
+  Json report = check();
+  std::set<int64_t> found;
+  size_t misplaced = 0;
+  for (const Json& finding : report["findings"]) {
+    if (finding["kind"] != "eval_prompt_in_corpus") continue;
+    bool own = finding["document"] == cat("doc-", finding["eval_line"].get<int64_t>() - 1);
+    if (own) found.insert(finding["eval_line"].get<int64_t>());
+    misplaced += !own;
+  }
+  EXPECT_GE(found.size(), 270u);  // prompts under eight words change too much with one
+  // Framings of one identity question are near each other; beyond that a document belongs to its own row.
+  EXPECT_LE(misplaced, 90u);
+}
+
+TEST_F(Honesty, AnExactLeakAfterNearOnesStillBlocks) {
+  documents_.clear();
+  for (const char* word : {"sprinkles", "feeds", "counts", "admires"}) documents_.push_back(base::replace_all(kQuestion, "waters", word));
+  EXPECT_EQ(check()["status"], "caution");
+  documents_.push_back(kQuestion);
+  EXPECT_EQ(check()["status"], "blocked");
+}
+
 TEST_F(Honesty, CommandWritesReportsAndScansRecipePacks) {
   folder_.write("books.txt", cat("Once upon a time. ", kQuestion));
   folder_.write("recipe.json", R"({"sources":[{"path":"books.txt","label":"books"}]})");
