@@ -70,7 +70,8 @@ TEST(Likelihood, OverTheVocabularySumsToOne) {
   for (tokenizer::TokenId id = 0; id < model.config.vocab_size; ++id) request.continuations.push_back({id});
   double total = 0;
   int greedy = 0;
-  for (const auto& score : score_continuations(model, std::span(&request, 1))[0]) total += std::exp(score.logprob), greedy += score.greedy;
+  const auto scores = score_continuations(model, std::span(&request, 1));
+  for (const auto& score : scores[0]) total += std::exp(score.logprob), greedy += score.greedy;
   EXPECT_NEAR(total, 1, 1e-9);
   EXPECT_EQ(greedy, 1);
 }
