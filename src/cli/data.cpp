@@ -1,6 +1,7 @@
 #include "bind.hpp"
 #include "picochat/corpus/commands.hpp"
 #include "picochat/honesty/honesty.hpp"
+#include "picochat/tasks/inspect.hpp"
 #include "picochat/tasks/skills_corpus.hpp"
 #include "picochat/tasks/task_pack.hpp"
 #include "subcommands.hpp"
@@ -11,7 +12,10 @@ std::vector<Command> data_commands() {
   auto& files = base::real_file_system();
   return {
       bind_output({"data", "preview"}, "what a corpus or pack holds, and what to run next", corpus::preview_options(),
-                  [&files](const corpus::PreviewOptions& o) { return corpus::preview(files, o); }),
+                  [&files](const corpus::PreviewOptions& o) {
+                    return corpus::preview(files, o, {.chat = [](const base::Path& path) { return tasks::inspect_chat_rows(path); },
+                                                      .eval = [](const base::Path& path) { return tasks::inspect_eval_rows(path); }});
+                  }),
       bind_output({"data", "inspect"}, "statistics of a file or folder of text", corpus::inspect_options(), corpus::inspect),
       bind_output({"data", "build"}, "write a corpus as one text file with its manifest", corpus::build_options(),
                   [&files](const corpus::BuildOptions& o) { return corpus::build(files, o); }),
