@@ -1,8 +1,6 @@
 // A small world for the train room's tests: a folder that goes away, a byte tokenizer, documents.
 #pragma once
 
-#include <unistd.h>
-
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -12,24 +10,11 @@
 #include "picochat/tokenizer/tokenizer.hpp"
 #include "picochat/tokenizer/train.hpp"
 #include "picochat/train/token_shards.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace picochat::train::testing {
 
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "picochat-test-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using picochat::test::TemporaryFolder;
 
 inline std::shared_ptr<tokenizer::Tokenizer> byte_tokenizer() {
   static const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::train_tokenizer({.type = "byte"}, [](std::string&) { return false; });
