@@ -2,20 +2,20 @@
 
 // One new token: the scores of its heads are dot products over the cached keys, read once from memory.
 template <typename T>
-static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys, int64_t repeat, T* out,
-                       T* scores) {
-  const int64_t width = args.head_dim;
+static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys, const AttentionShape& shape,
+                       T* out, T* scores) {
+  const int64_t width = args.head_dim, repeat = shape.repeat, ld = shape.ld;
   const T scale = T(1) / square_root(static_cast<T>(width));
   for (int64_t t = 0; t < keys; ++t)
-    for (int64_t j = 0; j < repeat; ++j) scores[j * keys + t] = scale * dot(q + j * width, k + t * width, width);
+    for (int64_t j = 0; j < repeat; ++j) scores[j * ld + t] = scale * dot(q + j * width, k + t * width, width);
   for (int64_t j = 0; j < repeat; ++j) {
     T largest, sum;
-    softmax_row(scores + j * keys, {0, keys}, keys, &largest, &sum);
+    softmax_row(scores + j * ld, {0, keys}, keys, &largest, &sum);
     T* __restrict o = out + j * width;
     const T inverse = T(1) / sum;
     __builtin_memset(o, 0, sizeof(T) * static_cast<size_t>(width));
     for (int64_t t = 0; t < keys; ++t) {
-      const T p = scores[j * keys + t] * inverse;
+      const T p = scores[j * ld + t] * inverse;
       const T* __restrict value = v + t * width;
 #pragma omp simd
       for (int64_t i = 0; i < width; ++i) o[i] += p * value[i];
@@ -27,13 +27,14 @@ template <typename T>
 static void cached_attention(const AttentionArgs<T>& args, const CachedSequence* sequences, int64_t sequence_count, T* cache_k,
                              T* cache_v, int64_t capacity, Matrix<T> out, T* scratch) {
   const AttentionShape shape = attention_shape(args);
-  const int64_t width = args.head_dim, per_thread = attention_scratch(args, false), ld = shape.key_capacity;
+  const int64_t width = args.head_dim, per_thread = attention_scratch(args, false), ld = shape.ld;
   const int64_t tasks = sequence_count * args.n_kv_head;
 #pragma omp parallel if (tasks > 1)
   {
     T* scores = scratch + omp_get_thread_num() * per_thread;
     T* queries = scores + shape.block_rows * ld;
-    T* result = queries + blocks_of(shape.block_rows * width, 16) * 16;
+    T* result = queries + shape.block_rows * shape.width;
+    T* inverse = result + shape.block_rows * shape.width;
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < tasks; ++task) {
       const CachedSequence& sequence = sequences[task / args.n_kv_head];
@@ -46,28 +47,24 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
         __builtin_memcpy(v + (sequence.cached + t) * width, args.v.row(sequence.first + t) + group * width, bytes);
       }
       if (sequence.count == 1) {
-        attend_one(args, args.q.row(sequence.first) + column, k, v, sequence.cached + 1, shape.repeat,
+        attend_one(args, args.q.row(sequence.first) + column, k, v, sequence.cached + 1, shape,
                    out.row(sequence.first) + column, scores);
         continue;
       }
       for (int64_t first = 0; first < sequence.count; first += shape.tokens_per_block) {
         const int64_t count = min_of(shape.tokens_per_block, sequence.count - first), rows = count * shape.repeat;
         const int64_t keys = sequence.cached + first + count;
-        stack_heads(args.q, sequence.first + first, count, column, shape.repeat, width,
-                    T(1) / square_root(static_cast<T>(width)), queries);
-        gemm(false, true, rows, keys, width, T(1), queries, width, k, width, T(0), scores, ld);
+        stack_heads(args.q, sequence.first + first, count, column, shape, width, T(1) / square_root(static_cast<T>(width)),
+                    queries);
+        gemm(false, true, rows, keys, width, T(1), queries, shape.width, k, width, T(0), scores, ld);
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t end = sequence.cached + first + r / shape.repeat + 1;
           T largest, sum;
           softmax_row(scores + r * ld, {0, end}, keys, &largest, &sum);
-          const T inverse = T(1) / sum;
-#pragma omp simd
-          for (int64_t i = 0; i < end; ++i) scores[r * ld + i] *= inverse;
+          inverse[r] = T(1) / sum;
         }
-        gemm(false, false, rows, width, keys, T(1), scores, ld, v, width, T(0), result, width);
-        for (int64_t t = 0; t < count; ++t)
-          __builtin_memcpy(out.row(sequence.first + first + t) + column, result + t * shape.repeat * width,
-                           sizeof(T) * static_cast<size_t>(shape.repeat * width));
+        gemm(false, false, rows, width, keys, T(1), scores, ld, v, width, T(0), result, shape.width);
+        unstack_heads(result, sequence.first + first, count, column, shape, width, inverse, T(1), out);
       }
     }
   }

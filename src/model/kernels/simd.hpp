@@ -18,13 +18,21 @@ static inline typename Pack<T>::Vector load(const T* from) {
   return v;
 }
 
+// The lanes are added in a fixed tree: halves, then halves of the halves.
 template <typename T>
 static inline T horizontal_sum(typename Pack<T>::Vector v) {
-  T lane[Pack<T>::kLanes];
-  __builtin_memcpy(lane, &v, sizeof v);
-  for (int64_t width = Pack<T>::kLanes / 2; width > 0; width /= 2)
-    for (int64_t i = 0; i < width; ++i) lane[i] += lane[i + width];
-  return lane[0];
+  typedef T Half __attribute__((vector_size(32)));
+  typedef T Quarter __attribute__((vector_size(16)));
+  Half half[2];
+  __builtin_memcpy(half, &v, sizeof v);
+  half[0] += half[1];
+  Quarter quarter[2];
+  __builtin_memcpy(quarter, half, sizeof half[0]);
+  const Quarter q = quarter[0] + quarter[1];
+  if constexpr (sizeof(T) == 4)
+    return (q[0] + q[2]) + (q[1] + q[3]);
+  else
+    return q[0] + q[1];
 }
 
 template <typename T>
