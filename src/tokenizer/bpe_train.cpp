@@ -37,6 +37,16 @@ class NeighbourChanges {
   // A pair that this very merge made, unmade by the next occurrence beside it.
   void take_back(TokenId id, int64_t count) { touch(id).gained -= count; }
 
+  // Adds what another thread gathered of the same merge; its places stay with it.
+  void add(const NeighbourChanges& other) {
+    for (TokenId id : other.touched_) {
+      Entry& entry = touch(id);
+      entry.lost += other.entries_[id].lost;
+      entry.gained += other.entries_[id].gained;
+      entry.words += other.entries_[id].words;
+    }
+  }
+
   Entry& operator[](TokenId id) { return entries_[id]; }
   const std::vector<TokenId>& touched() const { return touched_; }
   const std::vector<std::pair<TokenId, uint32_t>>& places() const { return places_; }
@@ -65,7 +75,7 @@ class Learner {
  public:
   Learner(Model& model, Words words, int64_t vocab_size, int64_t min_freq, int threads)
       : model_(model), vocab_size_(static_cast<size_t>(vocab_size)), min_freq_(std::max<int64_t>(1, min_freq)),
-        threads_(threads), words_(std::move(words)) {
+        words_(std::move(words)), changes_(static_cast<size_t>(threads > 0 ? threads : base::available_cores())) {
     for (TokenId id = 0; id < model.tokens.size(); ++id)
       ids_.emplace(id < kSpecialTokens ? std::string(kSpecialTokenText[id]) : model.tokens[id], id);
   }
@@ -75,7 +85,7 @@ class Learner {
   // indexed ones are used up; then all are counted anew and the threshold is lowered.
   void learn() {
     while (model_.tokens.size() < vocab_size_) {
-      PairCounts counts = words_.count_pairs(threads_);
+      PairCounts counts = words_.count_pairs(threads());
       for (uint64_t pair : forbidden_)
         if (int64_t* count = counts.find(pair)) *count = 0;
       int64_t most = 0;
@@ -89,7 +99,13 @@ class Learner {
   }
 
  private:
-  static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 8;
+  static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 32;
+  // Walking through so many words takes several times as long as starting a thread.
+  static constexpr size_t kWordsForAThread = 4096;
+
+  struct Changes {
+    NeighbourChanges left, right;  // pairs (neighbour, token) and (token, neighbour)
+  };
 
   struct Candidate {
     int64_t count;
@@ -109,12 +125,19 @@ class Learner {
       candidates.push_back({slot.value, slot.pair});
     }
     queue_ = std::priority_queue<Candidate>(std::less<Candidate>(), std::move(candidates));
-    for (size_t word = 0; word < words_.end(); word = words_.next(word)) {
-      auto symbols = words_.symbols(word);
-      for (size_t i = 0; i + 1 < symbols.size(); ++i) {
-        PairIndex::Pair* pair = pairs_.find(pair_key(symbols[i], symbols[i + 1]));
-        if (pair && (pair->words.empty() || pair->words.back() != word)) pair->words.push_back(static_cast<uint32_t>(word));
+    std::vector<std::vector<std::pair<uint32_t, uint32_t>>> found(words_.groups());  // pair, word
+    base::parallel_for(found.size(), [&](size_t group) {
+      words_.for_each_pair(group, [&](uint64_t pair) { pairs_.prefetch(pair); }, [&](size_t word, uint64_t pair) {
+        uint32_t place = pairs_.place(pair);
+        if (place != PairIndex::kNone) found[group].emplace_back(place, static_cast<uint32_t>(word));
+      });
+    }, threads());
+    for (auto& list : found) {
+      for (auto [pair, word] : list) {
+        auto& words = pairs_[pair].words;
+        if (words.empty() || words.back() != word) words.push_back(word);
       }
+      list = {};
     }
   }
 
@@ -144,16 +167,29 @@ class Learner {
       std::vector<uint32_t> words = std::move(pair->words);
       pair->words = {};
       pair->count = 0;
-      merge_in_words(left, right, result, words);
+      const size_t parts = merge_in_all_words(left, right, result, words);
       // Two pairs that spell one token: its pairs may have grown, which the index cannot show.
       if (!is_new) return;
-      update_pairs(left, right, result);
+      update_pairs(left, right, result, parts);
     }
   }
 
-  void merge_in_words(TokenId left, TokenId right, TokenId result, const std::vector<uint32_t>& words) {
-    left_.start(model_.tokens.size());
-    right_.start(model_.tokens.size());
+  // Each word stands once in `words`, so parts of the list do not meet. The number of parts.
+  size_t merge_in_all_words(TokenId left, TokenId right, TokenId result, std::span<const uint32_t> words) {
+    const size_t parts = std::clamp<size_t>(words.size() / kWordsForAThread, 1, changes_.size());
+    const size_t each = (words.size() + parts - 1) / parts;
+    base::parallel_for(parts, [&](size_t part) {
+      Changes& changes = changes_[part];
+      changes.left.start(model_.tokens.size());
+      changes.right.start(model_.tokens.size());
+      const size_t begin = std::min(part * each, words.size());
+      merge_in_words(left, right, result, words.subspan(begin, std::min(each, words.size() - begin)), changes.left, changes.right);
+    }, static_cast<int>(parts));
+    return parts;
+  }
+
+  void merge_in_words(TokenId left, TokenId right, TokenId result, std::span<const uint32_t> words, NeighbourChanges& left_changes,
+                      NeighbourChanges& right_changes) {
     for (size_t w = 0; w < words.size(); ++w) {
       if (w + 8 < words.size()) words_.prefetch(words[w + 8]);
       const uint32_t word = words[w];
@@ -168,13 +204,13 @@ class Learner {
         }
         if (kept > 0) {
           TokenId before = symbols[kept - 1];
-          if (merged_at == kept - 1) right_.take_back(left, count);
-          else left_.lose(before, count);
-          left_.gain(before, count, word);
+          if (merged_at == kept - 1) right_changes.take_back(left, count);
+          else left_changes.lose(before, count);
+          left_changes.gain(before, count, word);
         }
         if (i + 2 < symbols.size()) {
-          right_.lose(symbols[i + 2], count);
-          right_.gain(symbols[i + 2], count, word);
+          right_changes.lose(symbols[i + 2], count);
+          right_changes.gain(symbols[i + 2], count, word);
         }
         symbols[kept] = result;
         merged_at = kept;
@@ -184,16 +220,18 @@ class Learner {
     }
   }
 
-  void update_pairs(TokenId left, TokenId right, TokenId result) {
-    update_side(left_, [&](TokenId id) { return pair_key(id, left); }, [&](TokenId id) { return pair_key(id, result); });
-    update_side(right_, [&](TokenId id) { return pair_key(right, id); }, [&](TokenId id) { return pair_key(result, id); });
+  void update_pairs(TokenId left, TokenId right, TokenId result, size_t parts) {
+    update_side(&Changes::left, parts, [&](TokenId id) { return pair_key(id, left); }, [&](TokenId id) { return pair_key(id, result); });
+    update_side(&Changes::right, parts, [&](TokenId id) { return pair_key(right, id); }, [&](TokenId id) { return pair_key(result, id); });
     if (PairIndex::Pair* merged = pairs_.find(pair_key(left, right))) merged->count = 0;
   }
 
   template <typename OldKey, typename NewKey>
-  void update_side(NeighbourChanges& changes, OldKey old_key, NewKey new_key) {
-    for (TokenId id : changes.touched()) {
-      NeighbourChanges::Entry& entry = changes[id];
+  void update_side(NeighbourChanges Changes::*side, size_t parts, OldKey old_key, NewKey new_key) {
+    NeighbourChanges& total = changes_[0].*side;
+    for (size_t part = 1; part < parts; ++part) total.add(changes_[part].*side);
+    for (TokenId id : total.touched()) {
+      NeighbourChanges::Entry& entry = total[id];
       if (entry.lost) {
         if (PairIndex::Pair* pair = pairs_.find(old_key(id))) pair->count -= entry.lost;
       }
@@ -202,21 +240,24 @@ class Learner {
       pairs_[entry.pair].words.reserve(entry.words);
       queue_.push({entry.gained, new_key(id)});
     }
-    for (auto [id, word] : changes.places()) {
-      uint32_t pair = changes[id].pair;
-      if (pair != PairIndex::kNone) pairs_[pair].words.push_back(word);
+    for (size_t part = 0; part < parts; ++part) {
+      for (auto [id, word] : (changes_[part].*side).places()) {
+        uint32_t pair = total[id].pair;
+        if (pair != PairIndex::kNone) pairs_[pair].words.push_back(word);
+      }
     }
   }
+
+  int threads() const { return static_cast<int>(changes_.size()); }
 
   Model& model_;
   size_t vocab_size_;
   int64_t min_freq_;
-  int threads_;
   Words words_;
   int64_t threshold_ = 0;
   PairIndex pairs_;
   std::priority_queue<Candidate> queue_;
-  NeighbourChanges left_, right_;  // of pairs (neighbour, token) and (token, neighbour)
+  std::vector<Changes> changes_;  // of each thread
   std::unordered_map<std::string, TokenId> ids_;
   std::unordered_set<uint64_t> merged_, forbidden_;
 };

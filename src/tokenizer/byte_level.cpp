@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "picochat/base/digest.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/base/unicode.hpp"
@@ -11,11 +12,12 @@ namespace picochat::tokenizer {
 
 struct ByteLevelTokenizer::Worker {
   PieceCache cache;
+  LongPieceCache long_cache;
   MergeScratch scratch;
   std::vector<TokenId> ids;  // the piece at hand
 };
 
-// A worker for the time of one call. There are never more than calls at once, each of about 4 MiB.
+// A worker for the time of one call. There are never more than calls at once, each of about 5 MiB.
 class ByteLevelTokenizer::Borrowed {
  public:
   explicit Borrowed(const ByteLevelTokenizer& owner) : owner_(owner) {
@@ -45,19 +47,9 @@ ByteLevelTokenizer::ByteLevelTokenizer(Model model, std::string json)
     : model_(std::move(model)), json_(std::move(json)), pairs_(model_.merges) {
   for (TokenId id = kSpecialTokens; id < model_.tokens.size(); ++id) {
     const std::string& bytes = model_.tokens[id];
-    longest_token_ = std::max(longest_token_, bytes.size());
     if (bytes.size() == 1) byte_ids_[static_cast<uint8_t>(bytes[0])] = id;
     else if (model_.split == Split::kCharacter) characters_.emplace(base::decode_utf8(bytes, 0).value, id);
   }
-  auto worker = std::make_unique<Worker>();
-  for (TokenId id = kSpecialTokens; id < model_.tokens.size() && model_.split == Split::kPattern; ++id) {
-    const std::string& bytes = model_.tokens[id];
-    if (bytes.size() <= PieceKey::kLongest) continue;
-    // A token that its own bytes do not merge to is never the encoding of a piece.
-    merge_piece(bytes, *worker);
-    if (worker->ids.size() == 1 && worker->ids[0] == id) long_tokens_.emplace(bytes, id);
-  }
-  idle_.push_back(std::move(worker));
   if (json_.empty()) json_ = write_model(model_, Tokenizer::encode(self_test_text()));
 }
 
@@ -97,6 +89,18 @@ void ByteLevelTokenizer::merge_piece(std::string_view piece, Worker& worker) con
   worker.scratch.merge(pairs_, worker.ids);
 }
 
+void ByteLevelTokenizer::look_up_long_piece(std::string_view piece, Worker& worker) const {
+  if (piece.size() > LongPieceCache::kLongest) return merge_piece(piece, worker);
+  const uint64_t hash = base::hash64(piece);
+  LongPieceCache::Slot& slot = worker.long_cache.slot(hash);
+  if (slot.holds(piece, hash)) {
+    worker.ids.assign(slot.ids, slot.ids + slot.count);
+    return;
+  }
+  merge_piece(piece, worker);
+  LongPieceCache::store(slot, piece, hash, worker.ids);
+}
+
 void ByteLevelTokenizer::encode_by_pattern(std::string_view text, Worker& worker, std::vector<TokenId>& out) const {
   // Ids gather in a buffer and move to `out` in bulk: growing a vector id by id costs more than a lookup.
   constexpr size_t kBuffer = 4096;
@@ -125,10 +129,7 @@ void ByteLevelTokenizer::encode_by_pattern(std::string_view text, Worker& worker
       merge_piece({reinterpret_cast<const char*>(p), length}, worker);
       PieceCache::store(slot, key, worker.ids);
     } else {
-      std::string_view piece(reinterpret_cast<const char*>(p), length);
-      auto known = length <= longest_token_ ? long_tokens_.find(piece) : long_tokens_.end();
-      if (known != long_tokens_.end()) worker.ids.assign(1, known->second);
-      else merge_piece(piece, worker);
+      look_up_long_piece({reinterpret_cast<const char*>(p), length}, worker);
     }
     flush();
     out.insert(out.end(), worker.ids.begin(), worker.ids.end());

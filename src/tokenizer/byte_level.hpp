@@ -27,18 +27,15 @@ class ByteLevelTokenizer final : public Tokenizer {
  private:
   struct Worker;    // what one thread at a time works in: a cache and scratch memory
   class Borrowed;
-  std::vector<TokenId> merged(std::string_view piece) const;
   void encode_by_pattern(std::string_view text, Worker& worker, std::vector<TokenId>& out) const;
   void encode_by_character(std::string_view text, std::vector<TokenId>& out) const;
-  void merge_piece(std::string_view piece, Worker& worker) const;
+  void merge_piece(std::string_view piece, Worker& worker) const;         // into worker.ids
+  void look_up_long_piece(std::string_view piece, Worker& worker) const;  // the same, remembering
 
   Model model_;
   std::string json_;
   std::array<TokenId, 256> byte_ids_;
   PairTable pairs_;
-  // Pieces too long for the cache that are one token: runs of spaces, rules of dashes, long words.
-  std::unordered_map<std::string_view, TokenId> long_tokens_;
-  size_t longest_token_ = 0;
   std::unordered_map<char32_t, TokenId> characters_;  // Split::kCharacter
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Worker>> idle_;

@@ -107,6 +107,7 @@ void read_merges(const Reader& reader, const nlohmann::json& merges, const nlohm
     if (found == vocab.end()) reader.refuse(cat("merge ", rank, " uses a token that the vocabulary lacks"), "", json_string(text));
     return found->get<TokenId>();
   };
+  if (merges.size() > kMaximumMerges) reader.refuse("there are too many merges", cat("at most ", kMaximumMerges), cat(merges.size()));
   model.merges.reserve(merges.size());
   for (const auto& merge : merges) {
     size_t rank = model.merges.size();

@@ -30,7 +30,8 @@ struct Model {
 };
 
 inline constexpr size_t kMinimumVocab = kSpecialTokens + 256;
-inline constexpr size_t kMaximumVocab = size_t{1} << 24;
+inline constexpr size_t kMaximumVocab = size_t{1} << 21;
+inline constexpr size_t kMaximumMerges = size_t{1} << 21;
 
 // The specials and the 256 bytes, numbered as Hugging Face's trainer does; no merges.
 Model byte_model(std::string type, Split split);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "picochat/tokenizer/tokenizer.hpp"
@@ -29,18 +30,22 @@ class PairMap {
     if (slot.pair == 0) slot.pair = pair, ++used_;
     return slot.value;
   }
-  Value* find(uint64_t pair) {
-    Slot& slot = slots_[place(pair)];
+  const Value* find(uint64_t pair) const {
+    const Slot& slot = slots_[place(pair)];
     return slot.pair ? &slot.value : nullptr;
   }
+  void prefetch(uint64_t pair) const { __builtin_prefetch(&slots_[home(pair)]); }
+  Value* find(uint64_t pair) { return const_cast<Value*>(std::as_const(*this).find(pair)); }
   const std::vector<Slot>& slots() const { return slots_; }  // free ones included
   size_t size() const { return used_; }
 
  private:
-  size_t place(uint64_t pair) const {
-    size_t mask = slots_.size() - 1;
+  size_t home(uint64_t pair) const {
     uint64_t mixed = pair * 0x9E3779B97F4A7C15u;
-    size_t i = (mixed ^ mixed >> 32) & mask;
+    return (mixed ^ mixed >> 32) & (slots_.size() - 1);
+  }
+  size_t place(uint64_t pair) const {
+    size_t mask = slots_.size() - 1, i = home(pair);
     while (slots_[i].pair != pair && slots_[i].pair != 0) i = (i + 1) & mask;
     return i;
   }
@@ -72,9 +77,14 @@ class PairIndex {
     return index;
   }
   Pair& operator[](uint32_t index) { return pairs_[index]; }
+  uint32_t place(uint64_t key) const {
+    const uint32_t* index = places_.find(key);
+    return index ? *index : kNone;
+  }
+  void prefetch(uint64_t key) const { places_.prefetch(key); }
   Pair* find(uint64_t key) {
-    uint32_t* index = places_.find(key);
-    return index ? &pairs_[*index] : nullptr;
+    uint32_t index = place(key);
+    return index == kNone ? nullptr : &pairs_[index];
   }
   void clear() {
     pairs_.clear();

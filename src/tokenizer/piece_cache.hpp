@@ -1,10 +1,12 @@
-// Remembers the tokens of short pieces. Real text repeats its words, so most pieces cost one lookup.
-// Direct-mapped and of fixed size: a piece replaces whichever one sat in its slot.
+// Remembers the tokens of pieces. Real text repeats its words, so most pieces cost one lookup.
+// Both tables are direct-mapped and of fixed size: a piece replaces whichever one sat in its slot.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "picochat/tokenizer/tokenizer.hpp"
@@ -47,6 +49,7 @@ inline PieceKey piece_key(const uint8_t* p, size_t length, const uint8_t* end) {
   return key;
 }
 
+// Pieces of at most 15 bytes and 4 tokens: nearly all there are.
 class PieceCache {
  public:
   static constexpr size_t kMostIds = 4;
@@ -67,6 +70,38 @@ class PieceCache {
     slot.key = key;
     std::copy(ids.begin(), ids.end(), slot.ids);
     slot.ids[0] |= static_cast<uint32_t>(ids.size()) << Slot::kCountShift;
+  }
+
+ private:
+  std::vector<Slot> slots_ = std::vector<Slot>(size_t{1} << kBits);
+};
+
+// Pieces of 16 to 64 bytes: runs of spaces, rules of dashes, long words, and phrases of languages that
+// write three bytes a letter. About half of those met are met again soon.
+class LongPieceCache {
+ public:
+  static constexpr size_t kLongest = 64, kMostIds = 20;
+  static constexpr int kBits = 12;  // 2^12 slots of 160 bytes: 640 KiB
+
+  struct Slot {
+    uint64_t hash = 0;
+    uint8_t length = 0, count = 0;
+    TokenId ids[kMostIds];
+    char bytes[kLongest];
+    bool holds(std::string_view piece, uint64_t piece_hash) const {
+      return hash == piece_hash && length == piece.size() && std::memcmp(bytes, piece.data(), piece.size()) == 0;
+    }
+  };
+
+  Slot& slot(uint64_t hash) { return slots_[hash >> (64 - kBits)]; }
+
+  static void store(Slot& slot, std::string_view piece, uint64_t hash, std::span<const TokenId> ids) {
+    if (ids.size() > kMostIds) return;
+    slot.hash = hash;
+    slot.length = static_cast<uint8_t>(piece.size());
+    slot.count = static_cast<uint8_t>(ids.size());
+    std::copy(ids.begin(), ids.end(), slot.ids);
+    std::memcpy(slot.bytes, piece.data(), piece.size());
   }
 
  private:

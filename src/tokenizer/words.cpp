@@ -8,7 +8,7 @@
 namespace picochat::tokenizer {
 namespace {
 
-constexpr size_t kGroup = 1 << 20;  // symbols
+constexpr size_t kGroup = 1 << 18;  // symbols
 
 }  // namespace
 
@@ -36,17 +36,12 @@ PairCounts Words::count_pairs(int threads) const {
   PairCounts total;
   bool first = true;
   std::mutex mutex;
-  std::vector<size_t> bounds = groups_;
-  bounds.push_back(data_.size());
   const size_t workers = static_cast<size_t>(threads > 0 ? threads : base::available_cores());
   base::parallel_for(std::min(workers, groups_.size()), [&](size_t worker) {
     PairCounts counts(1 << 16);
-    for (size_t group = worker; group < groups_.size(); group += workers) {
-      for (size_t word = bounds[group]; word < bounds[group + 1]; word = next(word)) {
-        auto ids = symbols(word);
-        const int64_t occurrences = static_cast<int64_t>(count(word));
-        for (size_t i = 0; i + 1 < ids.size(); ++i) counts[pair_key(ids[i], ids[i + 1])] += occurrences;
-      }
+    for (size_t group = worker; group < groups(); group += workers) {
+      for_each_pair(group, [&](uint64_t pair) { counts.prefetch(pair); },
+                    [&](size_t word, uint64_t pair) { counts[pair] += static_cast<int64_t>(count(word)); });
     }
     std::lock_guard lock(mutex);
     if (first) {

@@ -21,13 +21,33 @@ class Words {
   // Pieces of one byte have no pairs and are left out.
   Words(const PieceCounts& counts, const Model& model);
 
-  size_t end() const { return data_.size(); }
+  // Groups of words of about equal size, the unit of parallel work; group_begin(groups()) is the end.
+  size_t groups() const { return groups_.size(); }
+  size_t group_begin(size_t group) const { return group < groups_.size() ? groups_[group] : data_.size(); }
   size_t next(size_t word) const { return word + kHeader + data_[word + 3]; }
   uint64_t count(size_t word) const { return data_[word] | uint64_t{data_[word + 1]} << 32; }
   std::span<uint32_t> symbols(size_t word) { return {data_.data() + word + kHeader, data_[word + 2]}; }
   std::span<const uint32_t> symbols(size_t word) const { return {data_.data() + word + kHeader, data_[word + 2]}; }
   void shrink(size_t word, size_t symbols) { data_[word + 2] = static_cast<uint32_t>(symbols); }
-  void prefetch(size_t word) const { __builtin_prefetch(data_.data() + word); }
+  void prefetch(size_t word) const {  // a typical word lies in two lines
+    __builtin_prefetch(data_.data() + word);
+    __builtin_prefetch(data_.data() + word + 16);
+  }
+
+  // Calls visit(word, pair) for every adjacent pair of a group, and hint(pair) one word earlier, so that
+  // what `visit` reads is on its way.
+  template <typename Hint, typename Visit>
+  void for_each_pair(size_t group, Hint&& hint, Visit&& visit) const {
+    const size_t end = group_begin(group + 1);
+    for (size_t word = group_begin(group); word < end; word = next(word)) {
+      if (size_t after = next(word); after < end) {
+        auto ids = symbols(after);
+        for (size_t i = 0; i + 1 < ids.size(); ++i) hint(pair_key(ids[i], ids[i + 1]));
+      }
+      auto ids = symbols(word);
+      for (size_t i = 0; i + 1 < ids.size(); ++i) visit(word, pair_key(ids[i], ids[i + 1]));
+    }
+  }
 
   // Occurrences of each adjacent pair.
   PairCounts count_pairs(int threads) const;
@@ -37,7 +57,7 @@ class Words {
   void add(std::string_view piece, uint64_t count, const std::array<TokenId, 256>& byte_ids);
 
   std::vector<uint32_t> data_;
-  std::vector<size_t> groups_;  // starts of groups of words, the unit of parallel work
+  std::vector<size_t> groups_;
 };
 
 }  // namespace picochat::tokenizer
