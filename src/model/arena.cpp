@@ -10,7 +10,8 @@ namespace picochat::model {
 Arena Arena::allocated(at::Device device, at::ScalarType dtype, int64_t elements) {
   Arena arena(device, dtype);
   if (device.is_cpu()) {
-    const int64_t floats = elements * static_cast<int64_t>(c10::elementSize(dtype)) / static_cast<int64_t>(sizeof(float));
+    const int64_t floats =
+        elements * static_cast<int64_t>(c10::elementSize(dtype)) / static_cast<int64_t>(sizeof(float));
     arena.memory_ = allocate_flat(floats).view(dtype);
   } else {
     arena.memory_ = at::zeros({elements}, at::TensorOptions().device(device).dtype(dtype));

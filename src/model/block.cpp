@@ -18,8 +18,8 @@ bool transforms_heads(const Config& config) {
 
 ops::QkNormRope qk_spec(const BlockContext& context, const BlockWeights& weights) {
   const Config& c = context.config;
-  return {c.n_head, c.n_kv_head, c.head_dim(), c.norm_eps, weights.q_norm, weights.k_norm, context.rope.cosine,
-          context.rope.sine, context.positions};
+  return {c.n_head,       c.n_kv_head,         c.head_dim(),      c.norm_eps,       weights.q_norm,
+          weights.k_norm, context.rope.cosine, context.rope.sine, context.positions};
 }
 
 ops::NormStatistics take_statistics(const Config& config, Arena& arena, int64_t tokens) {
@@ -36,7 +36,8 @@ struct Heads {
 
 Heads split_heads(const Config& c, const at::Tensor& qk, const at::Tensor& qkv) {
   const at::Tensor& from = qk.defined() ? qk : qkv;
-  return {from.narrow(1, 0, c.n_embd), from.narrow(1, c.n_embd, c.kv_dim()), qkv.narrow(1, c.n_embd + c.kv_dim(), c.kv_dim())};
+  return {from.narrow(1, 0, c.n_embd), from.narrow(1, c.n_embd, c.kv_dim()),
+          qkv.narrow(1, c.n_embd + c.kv_dim(), c.kv_dim())};
 }
 
 void linear(const BlockContext& context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
@@ -53,12 +54,14 @@ void attend(const BlockContext& context, int64_t layer, const Heads& heads, cons
                                  context.cache->keys[static_cast<size_t>(layer)],
                                  context.cache->values[static_cast<size_t>(layer)], b.att);
   else
-    context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), b.att, b.lse);
+    context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities),
+                          b.att, b.lse);
 }
 
 // target += dropout(x weight^T + bias)
-void add_branch(const BlockContext& context, const ops::DropoutMask& mask, const at::Tensor& x, const at::Tensor& weight,
-                const at::Tensor& bias, const at::Tensor& target, const SharedBuffers& shared) {
+void add_branch(const BlockContext& context, const ops::DropoutMask& mask, const at::Tensor& x,
+                const at::Tensor& weight, const at::Tensor& bias, const at::Tensor& target,
+                const SharedBuffers& shared) {
   if (mask.rate == 0) {
     linear(context, x, weight, bias, target, true);
     return;
@@ -126,11 +129,12 @@ void forward_block(const BlockContext& context, int64_t layer, const BlockWeight
   if (!parallel) norm_input(context, weights.ln_2, b.mid, b.n2, b.statistics2, b.out);
   linear(context, b.n2, weights.fc, weights.fc_bias, b.fc, false);
   context.ops.activation(activation_kind(context.config.activation), b.fc, shared.h);
-  add_branch(context, mask_of(context, layer, kMlpProjection), shared.h, weights.mlp_proj, weights.mlp_proj_bias, b.out, shared);
+  add_branch(context, mask_of(context, layer, kMlpProjection), shared.h, weights.mlp_proj, weights.mlp_proj_bias, b.out,
+             shared);
 }
 
-void backward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockWeights& gradients,
-                    const BlockBuffers& b, const SharedBuffers& shared) {
+void backward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights,
+                    const BlockWeights& gradients, const BlockBuffers& b, const SharedBuffers& shared) {
   ops::Ops& ops = context.ops;
   const bool parallel = context.config.parallel_residual;
 
@@ -141,19 +145,21 @@ void backward_block(const BlockContext& context, int64_t layer, const BlockWeigh
   ops.linear_backward_weight(b.fc, b.n2, gradients.fc, gradients.fc_bias);
   ops.linear_backward_input(b.fc, weights.fc, shared.dn, false);
   if (!parallel)
-    ops.norm_backward(weights.ln_2, b.mid, b.statistics2, shared.dn, shared.dx, true, gradients.ln_2.weight, gradients.ln_2.bias);
+    ops.norm_backward(weights.ln_2, b.mid, b.statistics2, shared.dn, shared.dx, true, gradients.ln_2.weight,
+                      gradients.ln_2.bias);
 
   at::Tensor dproj = branch_gradient(context, mask_of(context, layer, kAttentionProjection), shared);
   ops.linear_backward_input(dproj, weights.attn_proj, shared.datt, false);
   ops.linear_backward_weight(dproj, b.att, gradients.attn_proj, gradients.attn_proj_bias);
   const Heads heads = split_heads(context.config, b.qk, b.qkv), dheads = split_heads(context.config, {}, shared.dqkv);
-  ops.attention_backward(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), b.att, b.lse,
-                         shared.datt, dheads.q, dheads.k, dheads.v);
+  ops.attention_backward(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities),
+                         b.att, b.lse, shared.datt, dheads.q, dheads.k, dheads.v);
   if (b.qk.defined())
     ops.qk_backward(qk_spec(context, weights), b.qkv, b.qk_rstd, shared.dqkv, gradients.q_norm, gradients.k_norm);
   ops.linear_backward_weight(shared.dqkv, b.n1, gradients.qkv, gradients.qkv_bias);
   ops.linear_backward_input(shared.dqkv, weights.qkv, shared.dn, parallel);
-  ops.norm_backward(weights.ln_1, b.x, b.statistics1, shared.dn, shared.dx, true, gradients.ln_1.weight, gradients.ln_1.bias);
+  ops.norm_backward(weights.ln_1, b.x, b.statistics1, shared.dn, shared.dx, true, gradients.ln_1.weight,
+                    gradients.ln_1.bias);
 }
 
 }  // namespace picochat::model

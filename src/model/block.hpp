@@ -8,9 +8,9 @@ namespace picochat::model {
 
 // What a block keeps for its backward pass; rows are tokens.
 struct BlockBuffers {
-  at::Tensor x;    // input
-  at::Tensor mid;  // after attention (sequential residual)
-  at::Tensor out;  // output; x, mid and out are one matrix when nothing is kept
+  at::Tensor x;       // input
+  at::Tensor mid;     // after attention (sequential residual)
+  at::Tensor out;     // output; x, mid and out are one matrix when nothing is kept
   at::Tensor n1, n2;  // normed input of attention, of the MLP; n2 is n1 in the parallel form
   ops::NormStatistics statistics1, statistics2;
   at::Tensor qkv;
@@ -51,7 +51,7 @@ SharedBuffers take_shared_buffers(const Config& config, Arena& arena, int64_t to
 void forward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockBuffers& buffers,
                    const SharedBuffers& shared);
 // shared.dx holds the gradient of the block's output and receives that of its input.
-void backward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockWeights& gradients,
-                    const BlockBuffers& buffers, const SharedBuffers& shared);
+void backward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights,
+                    const BlockWeights& gradients, const BlockBuffers& buffers, const SharedBuffers& shared);
 
 }  // namespace picochat::model

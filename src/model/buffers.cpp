@@ -31,16 +31,28 @@ Buffers first_rows(Buffers b, int64_t tokens) {
     if (t.defined()) t = t.narrow(0, 0, tokens);
   };
   for (BlockBuffers& block : b.blocks) {
-    const bool in_place = block.out.is_same(block.x), parallel = block.n2.is_same(block.n1), mid_is_x = block.mid.is_same(block.x);
-    for (at::Tensor* t : {&block.x, &block.n1, &block.statistics1.mean, &block.statistics1.rstd, &block.statistics2.mean,
-                          &block.statistics2.rstd, &block.qkv, &block.qk, &block.qk_rstd, &block.att, &block.lse, &block.fc})
+    const bool in_place = block.out.is_same(block.x), parallel = block.n2.is_same(block.n1),
+               mid_is_x = block.mid.is_same(block.x);
+    for (at::Tensor* t :
+         {&block.x, &block.n1, &block.statistics1.mean, &block.statistics1.rstd, &block.statistics2.mean,
+          &block.statistics2.rstd, &block.qkv, &block.qk, &block.qk_rstd, &block.att, &block.lse, &block.fc})
       cut(*t);
-    if (mid_is_x) block.mid = block.x; else cut(block.mid);
-    if (in_place) block.out = block.x; else cut(block.out);
-    if (parallel) block.n2 = block.n1; else cut(block.n2);
+    if (mid_is_x)
+      block.mid = block.x;
+    else
+      cut(block.mid);
+    if (in_place)
+      block.out = block.x;
+    else
+      cut(block.out);
+    if (parallel)
+      block.n2 = block.n1;
+    else
+      cut(block.n2);
   }
-  for (at::Tensor* t : {&b.embedded, &b.final, &b.shared.h, &b.shared.branch, &b.shared.dx, &b.shared.dn, &b.shared.dqkv,
-                        &b.shared.datt, &b.head.normed, &b.head.dnormed, &b.head.statistics.mean, &b.head.statistics.rstd})
+  for (at::Tensor* t :
+       {&b.embedded, &b.final, &b.shared.h, &b.shared.branch, &b.shared.dx, &b.shared.dn, &b.shared.dqkv,
+        &b.shared.datt, &b.head.normed, &b.head.dnormed, &b.head.statistics.mean, &b.head.statistics.rstd})
     cut(*t);
   return b;
 }

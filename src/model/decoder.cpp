@@ -85,8 +85,14 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
     current = first_rows(all, tokens);
   }
   const CacheContext cache{sequences, keys, values, few_rows};
-  const BlockContext context{config, *ops, {1, longest, config.n_head, config.n_kv_head, config.head_dim(), nullptr},
-                             positions.data(), rope, 0, 0, &cache};
+  const BlockContext context{config,
+                             *ops,
+                             {1, longest, config.n_head, config.n_kv_head, config.head_dim(), nullptr},
+                             positions.data(),
+                             rope,
+                             0,
+                             0,
+                             &cache};
   ops->embedding(ids, positions.data(), weights.token_embedding, weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
     forward_block(context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer], current.shared);
@@ -117,7 +123,8 @@ void Decoder::State::step(std::span<const Append> items, std::span<float* const>
 
 Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length)
     : state_(std::make_unique<State>()) {
-  require(max_rows >= 1 && max_length >= 1 && max_length <= config.context_size, "a decoder's length is within the context");
+  require(max_rows >= 1 && max_length >= 1 && max_length <= config.context_size,
+          "a decoder's length is within the context");
   State& s = *state_;
   s.config = config;
   s.parameters = std::move(parameters);
@@ -155,7 +162,8 @@ void Decoder::copy_row(int64_t from, int64_t to) {
   s.lengths.at(static_cast<size_t>(to)) = length;
   if (from == to) return;
   for (auto* cache : {&s.keys, &s.values})
-    for (at::Tensor& layer : *cache) layer.select(0, to).narrow(1, 0, length).copy_(layer.select(0, from).narrow(1, 0, length));
+    for (at::Tensor& layer : *cache)
+      layer.select(0, to).narrow(1, 0, length).copy_(layer.select(0, from).narrow(1, 0, length));
 }
 
 void Decoder::append(std::span<const Append> items, float* logits, Logits which) {

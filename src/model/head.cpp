@@ -12,7 +12,8 @@ namespace {
 class ActiveChunk {
  public:
   ActiveChunk(ops::Ops& ops, const std::vector<int64_t>& active, int64_t first, int64_t count)
-      : ops_(ops), rows_(active.data() + first, static_cast<size_t>(count)),
+      : ops_(ops),
+        rows_(active.data() + first, static_cast<size_t>(count)),
         adjacent_(rows_.back() - rows_.front() == count - 1) {}
 
   at::Tensor read(const at::Tensor& matrix, const at::Tensor& packed) const {
@@ -68,9 +69,9 @@ std::vector<int64_t> active_rows(const HeadTargets& t) {
   return rows;
 }
 
-double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients, const at::Tensor& x,
-                 const at::Tensor& dx, const HeadBuffers& b, const HeadTargets& t, const std::vector<int64_t>& active,
-                 float* nll) {
+double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients,
+                 const at::Tensor& x, const at::Tensor& dx, const HeadBuffers& b, const HeadTargets& t,
+                 const std::vector<int64_t>& active, float* nll) {
   ops.norm(weights.ln_f, x, b.normed, b.statistics, {});
   if (nll) std::fill_n(nll, t.tokens, 0.0f);
   const int64_t count = static_cast<int64_t>(active.size()), chunk_rows = b.logits.size(0);
@@ -89,7 +90,8 @@ double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, co
     }
     const at::Tensor rows = chunk.read(b.normed, b.rows), logits = b.logits.narrow(0, 0, chunk.size());
     ops.linear(rows, weights.head, weights.head_bias, logits, false);
-    ops.cross_entropy(logits, targets.data(), gradients ? token_weights.data() : nullptr, config.logit_softcap, chunk_nll.data());
+    ops.cross_entropy(logits, targets.data(), gradients ? token_weights.data() : nullptr, config.logit_softcap,
+                      chunk_nll.data());
     for (int64_t i = 0; i < chunk.size(); ++i) {
       const double value = chunk_nll[static_cast<size_t>(i)];
       sum += static_cast<double>(token_weights[static_cast<size_t>(i)]) * value;
@@ -102,7 +104,8 @@ double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, co
     ops.linear_backward_weight(logits, rows, gradients->head, gradients->head_bias);
   }
   if (gradients)
-    ops.norm_backward(weights.ln_f, x, b.statistics, b.dnormed, dx, false, gradients->ln_f.weight, gradients->ln_f.bias);
+    ops.norm_backward(weights.ln_f, x, b.statistics, b.dnormed, dx, false, gradients->ln_f.weight,
+                      gradients->ln_f.bias);
   return sum;
 }
 

@@ -11,8 +11,8 @@ namespace picochat::model {
 struct HeadBuffers {
   at::Tensor normed, dnormed;  // [tokens, n_embd]
   ops::NormStatistics statistics;
-  at::Tensor logits;           // [chunk, vocab_size]
-  at::Tensor rows, drows;      // [chunk, n_embd]: rows whose weight is not zero, packed
+  at::Tensor logits;       // [chunk, vocab_size]
+  at::Tensor rows, drows;  // [chunk, n_embd]: rows whose weight is not zero, packed
 };
 
 int64_t head_chunk_rows(const Config& config);
@@ -30,12 +30,12 @@ std::vector<int64_t> active_rows(const HeadTargets& targets);
 
 // Per-token nll of the rows in `active` (0 elsewhere), and with `gradients` also the gradient of
 // sum(weight * nll): of the head's weights (added) and of the residual stream (written to dx). Returns that sum.
-double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients, const at::Tensor& x,
-                 const at::Tensor& dx, const HeadBuffers& buffers, const HeadTargets& targets,
+double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients,
+                 const at::Tensor& x, const at::Tensor& dx, const HeadBuffers& buffers, const HeadTargets& targets,
                  const std::vector<int64_t>& active, float* nll);
 
 // Capped logits of all rows of x (no more than the buffers were made for).
-void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& buffers,
-                 float* out, bool few_rows);
+void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x,
+                 const HeadBuffers& buffers, float* out, bool few_rows);
 
 }  // namespace picochat::model

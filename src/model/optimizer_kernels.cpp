@@ -38,8 +38,8 @@ void ema_update(double decay, int64_t count, const float* values, float* average
 namespace {
 
 // Row-major C[m, n] = alpha * op(A) op(B) + beta * C.
-void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda, const float* b,
-              int64_t ldb, float beta, float* c, int64_t ldc) {
+void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
+              const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
   const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
             bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
   sgemm_(tb ? "T" : "N", ta ? "T" : "N", &ni, &mi, &ki, &alpha, b, &bi, a, &ai, &beta, c, &ci);

@@ -18,7 +18,7 @@ using base::cat;
 
 namespace {
 
-constexpr int64_t kAlignment = 16;             // floats in 64 bytes
+constexpr int64_t kAlignment = 16;                // floats in 64 bytes
 constexpr int64_t kInitBlock = int64_t{1} << 16;  // even: a pair of normals comes from one random block
 
 bool ends_with(std::string_view text, std::string_view end) {
@@ -34,7 +34,9 @@ ParameterLayout::ParameterLayout(const Config& c) {
     const bool hidden = name.starts_with("blocks.");
     entries_.push_back({std::move(name), {rows, columns}, 0, rows * columns, true, hidden});
   };
-  auto vector = [&](std::string name, int64_t count) { rest.push_back({std::move(name), {count}, 0, count, false, false}); };
+  auto vector = [&](std::string name, int64_t count) {
+    rest.push_back({std::move(name), {count}, 0, count, false, false});
+  };
   auto norm = [&](const std::string& name) {
     vector(name + ".weight", c.n_embd);
     if (c.norm_type == NormType::kLayerNorm) vector(name + ".bias", c.n_embd);
@@ -101,19 +103,24 @@ at::Tensor allocate_flat(int64_t count) {
     void* memory = std::aligned_alloc(64, (bytes + 63) / 64 * 64);
     if (!memory) throw base::environment_error({.what = "not enough memory", .expected = cat(bytes, " bytes")});
     std::fill_n(static_cast<float*>(memory), count, 0.0f);
-    return at::from_blob(memory, {count}, [](void* p) { std::free(p); }, at::kFloat);
+    return at::from_blob(
+        memory, {count}, [](void* p) { std::free(p); }, at::kFloat);
   }
   void* memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED)
-    throw base::environment_error({.what = "not enough memory", .expected = cat(size, " bytes"), .remedy = "use a smaller model, batch or context"});
+    throw base::environment_error({.what = "not enough memory",
+                                   .expected = cat(size, " bytes"),
+                                   .remedy = "use a smaller model, batch or context"});
   madvise(memory, size, MADV_HUGEPAGE);  // a wish: page faults otherwise cost a quarter of the speed of large products
-  return at::from_blob(memory, {count}, [size](void* p) { munmap(p, size); }, at::kFloat);
+  return at::from_blob(
+      memory, {count}, [size](void* p) { munmap(p, size); }, at::kFloat);
 }
 
 void initialize(const Config& config, uint64_t seed, const at::Tensor& flat) {
   const ParameterLayout layout(config);
-  base::require(flat.is_cpu() && flat.scalar_type() == at::kFloat && flat.is_contiguous() && flat.numel() == layout.size(),
-                "initialize() fills a flat float32 buffer on the CPU");
+  base::require(
+      flat.is_cpu() && flat.scalar_type() == at::kFloat && flat.is_contiguous() && flat.numel() == layout.size(),
+      "initialize() fills a flat float32 buffer on the CPU");
   float* values = flat.data_ptr<float>();
   std::fill_n(values, layout.size(), 0.0f);
   struct Task {

@@ -19,7 +19,9 @@ struct Candidate {
 };
 
 // Likelier first; equal logits in the order of their ids.
-bool likelier(const Candidate& a, const Candidate& b) { return a.logit != b.logit ? a.logit > b.logit : a.token < b.token; }
+bool likelier(const Candidate& a, const Candidate& b) {
+  return a.logit != b.logit ? a.logit > b.logit : a.token < b.token;
+}
 
 void penalise_repetition(std::vector<Candidate>& candidates, std::span<const TokenId> context, double penalty) {
   if (penalty == 1) return;
@@ -87,12 +89,14 @@ TokenId draw(const std::vector<Candidate>& candidates, double uniform) {
 
 void SamplingOptions::validate(const std::string& where) const {
   auto refuse = [&](const char* name, const char* expected, const std::string& found) {
-    throw base::usage_error({.what = base::cat(name, " is out of range"), .where = where, .expected = expected, .found = found});
+    throw base::usage_error(
+        {.what = base::cat(name, " is out of range"), .where = where, .expected = expected, .found = found});
   };
   if (!(temperature >= 0) || !std::isfinite(temperature)) refuse("temperature", "0 or more", base::cat(temperature));
   if (top_k < 0) refuse("top_k", "0 (off) or more", base::cat(top_k));
   if (!(top_p > 0 && top_p <= 1)) refuse("top_p", "more than 0, at most 1", base::cat(top_p));
-  if (!(repetition_penalty > 0) || !std::isfinite(repetition_penalty)) refuse("repetition_penalty", "more than 0", base::cat(repetition_penalty));
+  if (!(repetition_penalty > 0) || !std::isfinite(repetition_penalty))
+    refuse("repetition_penalty", "more than 0", base::cat(repetition_penalty));
 }
 
 TokenId sample(std::span<const float> logits, std::span<const TokenId> context, const SamplingOptions& options,

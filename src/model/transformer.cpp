@@ -33,7 +33,13 @@ struct Transformer::State {
   std::vector<int32_t> positions;
 
   State(const Config& c, int64_t rows, int64_t length, bool train, const TransformerOptions& o)
-      : config(c), options(o), max_rows(rows), max_length(length), training(train), layout(c), ops(make_ops(o.device, o.dtype, o.reference)) {}
+      : config(c),
+        options(o),
+        max_rows(rows),
+        max_length(length),
+        training(train),
+        layout(c),
+        ops(make_ops(o.device, o.dtype, o.reference)) {}
 
   void bind(const Batch& batch, const at::Tensor& flat, const at::Tensor* flat_gradients);
   void check(const Batch& batch) const;
@@ -49,7 +55,8 @@ void Transformer::State::check(const Batch& batch) const {
   base::require(batch.length <= max_length, "rows are no longer than the transformer was made for");
   for (int64_t i = 0; i < batch.rows * batch.length; ++i)
     if (batch.tokens[i] < 0 || batch.tokens[i] >= config.vocab_size)
-      throw base::internal_error(base::cat("token id ", batch.tokens[i], " is outside the vocabulary of ", config.vocab_size));
+      throw base::internal_error(
+          base::cat("token id ", batch.tokens[i], " is outside the vocabulary of ", config.vocab_size));
 }
 
 void Transformer::State::find_positions(const Batch& batch) {
@@ -92,9 +99,13 @@ void Transformer::State::bind(const Batch& batch, const at::Tensor& flat, const 
 }
 
 BlockContext Transformer::State::context(const Batch& batch, bool with_dropout) const {
-  return {config, *ops,
+  return {config,
+          *ops,
           {batch.rows, batch.length, config.n_head, config.n_kv_head, config.head_dim(), batch.segment_start},
-          positions.data(), rope, with_dropout ? config.dropout : 0, batch.dropout_key};
+          positions.data(),
+          rope,
+          with_dropout ? config.dropout : 0,
+          batch.dropout_key};
 }
 
 void Transformer::State::forward(const Batch& batch, bool with_dropout) {
@@ -102,15 +113,18 @@ void Transformer::State::forward(const Batch& batch, bool with_dropout) {
   ops->embedding({batch.tokens, static_cast<size_t>(tokens)}, positions.data(), weights.token_embedding,
                  weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
-    forward_block(block_context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer], current.shared);
+    forward_block(block_context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer],
+                  current.shared);
 }
 
-HeadTargets Transformer::State::checked_targets(const Batch& batch, float uniform_weight, std::vector<int64_t>& active) const {
+HeadTargets Transformer::State::checked_targets(const Batch& batch, float uniform_weight,
+                                                std::vector<int64_t>& active) const {
   const HeadTargets targets{batch.targets, batch.weights, uniform_weight, tokens};
   active = active_rows(targets);
   for (int64_t i : active)
     if (batch.targets[i] < 0 || batch.targets[i] >= config.vocab_size)
-      throw base::internal_error(base::cat("target id ", batch.targets[i], " is outside the vocabulary of ", config.vocab_size));
+      throw base::internal_error(
+          base::cat("target id ", batch.targets[i], " is outside the vocabulary of ", config.vocab_size));
   return targets;
 }
 
@@ -140,7 +154,8 @@ int64_t Transformer::arena_bytes(const Config& config, int64_t max_rows, int64_t
   return measured.bytes();
 }
 
-double Transformer::forward_backward(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients, float* nll) {
+double Transformer::forward_backward(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients,
+                                     float* nll) {
   State& s = *state_;
   base::require(s.training, "forward_backward() needs a transformer made for training");
   c10::NoGradGuard no_autograd;

@@ -17,8 +17,8 @@ Weights bind_weights(const Config& config, const ParameterLayout& layout, const 
     return entry ? layout.view(flat, *entry) : at::Tensor();
   };
   auto norm = [&](const std::string& name) {
-    return ops::Norm{config.norm_type == NormType::kRmsNorm ? ops::NormKind::kRms : ops::NormKind::kLayer, config.norm_eps,
-                     find(name + ".weight"), find(name + ".bias")};
+    return ops::Norm{config.norm_type == NormType::kRmsNorm ? ops::NormKind::kRms : ops::NormKind::kLayer,
+                     config.norm_eps, find(name + ".weight"), find(name + ".bias")};
   };
   Weights weights;
   weights.token_embedding = find("token_embedding.weight");
@@ -62,9 +62,12 @@ RopeTable make_rope_table(const Config& config, at::Device device, at::ScalarTyp
 
 ops::ActivationKind activation_kind(Activation activation) {
   switch (activation) {
-    case Activation::kGelu: return ops::ActivationKind::kGelu;
-    case Activation::kRelu2: return ops::ActivationKind::kRelu2;
-    case Activation::kSwiglu: return ops::ActivationKind::kSwiglu;
+    case Activation::kGelu:
+      return ops::ActivationKind::kGelu;
+    case Activation::kRelu2:
+      return ops::ActivationKind::kRelu2;
+    case Activation::kSwiglu:
+      return ops::ActivationKind::kSwiglu;
   }
   throw base::internal_error("unknown activation");
 }

@@ -53,7 +53,8 @@ TEST(BatchWeights, TrailingMaskedTokensAddExactlyNothing) {
   shorter.targets.assign(longer.targets.begin(), longer.targets.begin() + 18);
   Transformer transformer(config, 1, 30, true, {.dtype = at::kDouble});
   at::Tensor a = at::zeros_like(parameters), b = at::zeros_like(parameters);
-  EXPECT_NEAR(transformer.forward_backward(longer.batch(), parameters, a), transformer.forward_backward(uniform(shorter), parameters, b), 1e-11);
+  EXPECT_NEAR(transformer.forward_backward(longer.batch(), parameters, a),
+              transformer.forward_backward(uniform(shorter), parameters, b), 1e-11);
   EXPECT_LT(relative_error(a, b), 1e-12);
 }
 
@@ -76,7 +77,8 @@ TEST_P(Segments, PackedConversationsAreAsIfAlone) {
   const at::Tensor parameters = test_parameters(config).to(at::kDouble);
   const std::vector<int32_t> starts = {0, 7, 8, 30};  // segments of 7, 1, 22 and 10 tokens
   OwnedBatch packed = random_batch(config, 1, 40, 6);
-  for (int32_t t = 0; t < 40; ++t) packed.segment_start.push_back(*(std::upper_bound(starts.begin(), starts.end(), t) - 1));
+  for (int32_t t = 0; t < 40; ++t)
+    packed.segment_start.push_back(*(std::upper_bound(starts.begin(), starts.end(), t) - 1));
   Transformer transformer(config, 1, 40, true, {.dtype = at::kDouble});
   at::Tensor together = at::zeros_like(parameters), apart = at::zeros_like(parameters);
   std::vector<float> nll(40), alone(40);
@@ -94,7 +96,8 @@ TEST_P(Segments, PackedConversationsAreAsIfAlone) {
   for (size_t i = 0; i < 40; ++i) EXPECT_NEAR(nll[i], alone[i], 1e-6);
 }
 
-INSTANTIATE_TEST_SUITE_P(Model, Segments, testing::ValuesIn(interesting_configs()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Model, Segments, testing::ValuesIn(interesting_configs()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(Scores, AreTheNegativeLogLikelihoodsOfTraining) {
   const Config config = parallel_config();
@@ -130,7 +133,8 @@ TEST(Scores, ChunksOfTheHeadDoNotShow) {
   transformer.logits(uniform(owned), parameters, logits.data());
   for (int64_t i = 0; i < 120; ++i) {
     const at::Tensor row = at::from_blob(logits.data() + i * 70000, {70000}, at::kFloat).to(at::kDouble);
-    const double expected = at::logsumexp(row, 0).item<double>() - row[owned.targets[static_cast<size_t>(i)]].item<double>();
+    const double expected =
+        at::logsumexp(row, 0).item<double>() - row[owned.targets[static_cast<size_t>(i)]].item<double>();
     EXPECT_NEAR(nll[static_cast<size_t>(i)], expected, 1e-5);
   }
 }

@@ -12,7 +12,8 @@ using Tokens = std::vector<TokenId>;
 Tokens random_tokens(const Config& config, int64_t count, uint64_t seed) {
   base::Random random(seed, "test tokens");
   Tokens tokens;
-  for (int64_t i = 0; i < count; ++i) tokens.push_back(static_cast<TokenId>(random.below(static_cast<uint64_t>(config.vocab_size))));
+  for (int64_t i = 0; i < count; ++i)
+    tokens.push_back(static_cast<TokenId>(random.below(static_cast<uint64_t>(config.vocab_size))));
   return tokens;
 }
 
@@ -68,7 +69,8 @@ TEST(Decoder, RowsDoNotInfluenceEachOther) {
   const at::Tensor parameters = test_parameters(config);
   const size_t v = static_cast<size_t>(config.vocab_size);
   std::vector<Tokens> sequences;
-  for (uint64_t row = 0; row < 7; ++row) sequences.push_back(random_tokens(config, 5 + 3 * static_cast<int64_t>(row), row));
+  for (uint64_t row = 0; row < 7; ++row)
+    sequences.push_back(random_tokens(config, 5 + 3 * static_cast<int64_t>(row), row));
 
   auto alone = [&](const Tokens& tokens) {  // prompt of all but two tokens, then two steps
     Decoder decoder(config, parameters, 1, 40);
@@ -87,14 +89,16 @@ TEST(Decoder, RowsDoNotInfluenceEachOther) {
     std::vector<Decoder::Append> items;
     for (size_t row = 0; row < 7; ++row) {
       const size_t prompt = sequences[row].size() - 2;
-      items.push_back({static_cast<int64_t>(row), pass == 0 ? std::span(sequences[row]).first(prompt)
-                                                            : std::span(sequences[row]).subspan(prompt + static_cast<size_t>(pass) - 1, 1)});
+      items.push_back({static_cast<int64_t>(row),
+                       pass == 0 ? std::span(sequences[row]).first(prompt)
+                                 : std::span(sequences[row]).subspan(prompt + static_cast<size_t>(pass) - 1, 1)});
     }
     decoder.append(items, logits.data());
   }
   for (size_t row = 0; row < 7; ++row) {
     const std::vector<float> expected = alone(sequences[row]);
-    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), logits.begin() + static_cast<int64_t>(row * v))) << "row " << row;
+    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), logits.begin() + static_cast<int64_t>(row * v)))
+        << "row " << row;
   }
 }
 
@@ -119,7 +123,8 @@ TEST(Decoder, TruncateAndCopyReuseAPrompt) {
   const Config config = parallel_config();
   const at::Tensor parameters = test_parameters(config);
   const size_t v = static_cast<size_t>(config.vocab_size);
-  const Tokens prompt = random_tokens(config, 10, 1), left = random_tokens(config, 3, 2), right = random_tokens(config, 3, 3);
+  const Tokens prompt = random_tokens(config, 10, 1), left = random_tokens(config, 3, 2),
+               right = random_tokens(config, 3, 3);
   Decoder decoder(config, parameters, 2, 20);
   std::vector<float> first(v), again(v), copied(v), unused(v);
   auto run = [&](int64_t row, const Tokens& tokens, std::vector<float>& out) {

@@ -25,7 +25,9 @@ class Threads {
   int before_;
 };
 
-std::string_view bytes(const at::Tensor& t) { return {static_cast<const char*>(t.data_ptr()), static_cast<size_t>(t.nbytes())}; }
+std::string_view bytes(const at::Tensor& t) {
+  return {static_cast<const char*>(t.data_ptr()), static_cast<size_t>(t.nbytes())};
+}
 
 struct Outcome {
   double loss, norm;
@@ -47,8 +49,9 @@ Outcome train_two_steps(const Config& config, const OwnedBatch& owned, int threa
     outcome.loss = transformer.forward_backward(batch, parameters, gradients, nll.data());
     outcome.gradients = base::hash64(bytes(gradients));
     outcome.norm = squared_norm(gradients.data_ptr<float>(), layout.size());
-    adamw_step({.learning_rate = 1e-2, .weight_decay = 0.1, .step = step}, layout.size(), layout.decay_size(), parameters.data_ptr<float>(),
-               gradients.data_ptr<float>(), first.data_ptr<float>(), second.data_ptr<float>(), true);
+    adamw_step({.learning_rate = 1e-2, .weight_decay = 0.1, .step = step}, layout.size(), layout.decay_size(),
+               parameters.data_ptr<float>(), gradients.data_ptr<float>(), first.data_ptr<float>(),
+               second.data_ptr<float>(), true);
   }
   for (const auto& entry : layout.entries())
     if (entry.hidden_matrix) {
@@ -94,10 +97,12 @@ TEST_P(ForAnyThreads, TrainingGivesTheSameBytes) {
     add_random_segments(owned, 3);
   }
   const Outcome one = train_two_steps(GetParam().config, owned, 1);
-  for (int threads : {1, 2, 3, 4}) EXPECT_EQ(train_two_steps(GetParam().config, owned, threads), one) << threads << " threads";
+  for (int threads : {1, 2, 3, 4})
+    EXPECT_EQ(train_two_steps(GetParam().config, owned, threads), one) << threads << " threads";
 }
 
-INSTANTIATE_TEST_SUITE_P(Model, ForAnyThreads, testing::ValuesIn(cases()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Model, ForAnyThreads, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(ForAnyThreads, InitialisationGivesTheSameBytes) {
   Config config = parallel_config();
@@ -138,7 +143,8 @@ TEST(SourcesOfTheTrainingPath, CallNothingThatDependsOnThreads) {
       std::string line;
       for (int number = 1; std::getline(file, line); ++number) {
         const std::string code = line.substr(0, line.find("//"));
-        if (std::regex_search(code, std::regex(R"((ops|ops_|kernels_|context\.ops)(\.|->))"))) continue;  // our own operations
+        if (std::regex_search(code, std::regex(R"((ops|ops_|kernels_|context\.ops)(\.|->))")))
+          continue;  // our own operations
         EXPECT_FALSE(std::regex_search(code, forbidden)) << entry.path() << ":" << number << ": " << line;
       }
     }

@@ -12,8 +12,8 @@ struct Result {
   at::Tensor gradients;
 };
 
-Result run(const Config& config, const OwnedBatch& batch, const at::Tensor& parameters, const TransformerOptions& options,
-           uint64_t dropout_key = 0) {
+Result run(const Config& config, const OwnedBatch& batch, const at::Tensor& parameters,
+           const TransformerOptions& options, uint64_t dropout_key = 0) {
   Transformer transformer(config, batch.rows, batch.length, true, options);
   Result result{0, at::zeros_like(parameters)};
   Batch b = batch.batch();
@@ -22,7 +22,8 @@ Result run(const Config& config, const OwnedBatch& batch, const at::Tensor& para
   return result;
 }
 
-void expect_same_gradients(const Config& config, const at::Tensor& value, const at::Tensor& expected, double tolerance) {
+void expect_same_gradients(const Config& config, const at::Tensor& value, const at::Tensor& expected,
+                           double tolerance) {
   const ParameterLayout layout(config);
   for (const auto& entry : layout.entries())
     EXPECT_LT(relative_error(layout.view(value, entry), layout.view(expected, entry)), tolerance) << entry.name;
@@ -76,7 +77,8 @@ TEST_P(EveryForm, Float32StaysCloseToFloat64) {
   const Config& config = GetParam().config;
   const at::Tensor parameters = test_parameters(config);
   OwnedBatch batch = random_batch(config, 3, 40, 9);
-  const Result ours = run(config, batch, parameters, {}), exact = run(config, batch, parameters.to(at::kDouble), kReference);
+  const Result ours = run(config, batch, parameters, {}),
+               exact = run(config, batch, parameters.to(at::kDouble), kReference);
   EXPECT_NEAR(ours.loss, exact.loss, 1e-6 * exact.loss);
   expect_same_gradients(config, ours.gradients, exact.gradients, 1e-5);
 }
@@ -86,7 +88,8 @@ TEST_P(EveryForm, DropoutMasksAreTheSameOnBothSides) {
   config.dropout = 0.3;
   const at::Tensor parameters = test_parameters(config).to(at::kDouble);
   OwnedBatch batch = random_batch(config, 2, 21, 10);
-  const Result ours = run(config, batch, parameters, kDouble, 77), expected = run(config, batch, parameters, kReference, 77);
+  const Result ours = run(config, batch, parameters, kDouble, 77),
+               expected = run(config, batch, parameters, kReference, 77);
   EXPECT_NEAR(ours.loss, expected.loss, 1e-11 * expected.loss);
   expect_same_gradients(config, ours.gradients, expected.gradients, 1e-10);
   EXPECT_NE(ours.loss, run(config, batch, parameters, kDouble, 78).loss);

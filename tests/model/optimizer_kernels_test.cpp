@@ -24,14 +24,16 @@ TEST(SquaredNorm, AddsInDouble) {
 
 TEST(AdamWStep, FollowsTheFormula) {
   constexpr int64_t kCount = 9001, kDecay = 8200;
-  const AdamWStep base{.learning_rate = 3e-3, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .gradient_scale = 0.5};
+  const AdamWStep base{
+      .learning_rate = 3e-3, .beta1 = 0.9, .beta2 = 0.95, .epsilon = 1e-8, .weight_decay = 0.1, .gradient_scale = 0.5};
   at::Tensor p = random_tensor({kCount}, 1), m = at::zeros({kCount}), v = at::zeros({kCount});
   at::Tensor expected = p.to(at::kDouble), em = at::zeros({kCount}, at::kDouble), ev = at::zeros({kCount}, at::kDouble);
   for (int64_t step = 1; step <= 5; ++step) {
     at::Tensor g = random_tensor({kCount}, 10 + static_cast<uint64_t>(step)), exact = 0.5 * g.to(at::kDouble);
     AdamWStep options = base;
     options.step = step;
-    adamw_step(options, kCount, kDecay, p.data_ptr<float>(), g.data_ptr<float>(), m.data_ptr<float>(), v.data_ptr<float>(), true);
+    adamw_step(options, kCount, kDecay, p.data_ptr<float>(), g.data_ptr<float>(), m.data_ptr<float>(),
+               v.data_ptr<float>(), true);
     EXPECT_TRUE(g.eq(0).all().item<bool>());
     em = 0.9 * em + 0.1 * exact;
     ev = 0.95 * ev + 0.05 * exact.square();

@@ -30,7 +30,8 @@ class Fixture {
   at::Tensor tensor(const std::string& name) const {
     for (const auto& entry : header_.at("tensors")) {
       if (entry.at("name") != name) continue;
-      at::Tensor result = at::empty(entry.at("shape").get<std::vector<int64_t>>(), entry.at("dtype") == "int32" ? at::kInt : at::kFloat);
+      at::Tensor result = at::empty(entry.at("shape").get<std::vector<int64_t>>(),
+                                    entry.at("dtype") == "int32" ? at::kInt : at::kFloat);
       std::memcpy(result.data_ptr(), blob_ + entry.at("offset").get<int64_t>(), result.nbytes());
       return result;
     }
@@ -52,7 +53,8 @@ TEST_P(PyTorch, LossLogitsAndEveryGradientAgree) {
   const Config config = gate::model_config_from_json(fixture.header().at("config"), GetParam());
   const ParameterLayout layout(config);
   at::Tensor parameters = allocate_flat(layout.size()), gradients = allocate_flat(layout.size());
-  for (const auto& entry : layout.entries()) layout.view(parameters, entry).copy_(fixture.tensor("weight." + entry.name));
+  for (const auto& entry : layout.entries())
+    layout.view(parameters, entry).copy_(fixture.tensor("weight." + entry.name));
 
   const at::Tensor tokens = fixture.tensor("tokens"), targets = fixture.tensor("targets");
   Batch batch;
@@ -63,7 +65,8 @@ TEST_P(PyTorch, LossLogitsAndEveryGradientAgree) {
   batch.uniform_weight = 1.0f / static_cast<float>(batch.rows * batch.length);
   Transformer transformer(config, batch.rows, batch.length, true);
 
-  const double loss = transformer.forward_backward(batch, parameters, gradients), expected = fixture.header().at("loss");
+  const double loss = transformer.forward_backward(batch, parameters, gradients),
+               expected = fixture.header().at("loss");
   EXPECT_LT(std::abs(loss - expected) / expected, kTolerance);
   at::Tensor logits = at::empty(fixture.tensor("logits").sizes());
   transformer.logits(batch, parameters, logits.data_ptr<float>());
@@ -78,11 +81,14 @@ TEST_P(PyTorch, LossLogitsAndEveryGradientAgree) {
     worst_pytorch = std::max(worst_pytorch, fixture.header().at("float64_error").at(entry.name).get<double>());
     if (error > worst) worst = error, worst_name = entry.name;
   }
-  std::printf("[ figures  ] %s: loss %.1e, logits %.1e, worst gradient %.1e (%s); PyTorch float32 against its float64 %.1e\n", GetParam(),
-              std::abs(loss - expected) / expected, relative_error(logits, fixture.tensor("logits")), worst, worst_name.c_str(), worst_pytorch);
+  std::printf(
+      "[ figures  ] %s: loss %.1e, logits %.1e, worst gradient %.1e (%s); PyTorch float32 against its float64 %.1e\n",
+      GetParam(), std::abs(loss - expected) / expected, relative_error(logits, fixture.tensor("logits")), worst,
+      worst_name.c_str(), worst_pytorch);
 }
 
-INSTANTIATE_TEST_SUITE_P(Oracle, PyTorch, testing::Values("parallel", "sequential"), [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Oracle, PyTorch, testing::Values("parallel", "sequential"),
+                         [](const auto& info) { return std::string(info.param); });
 
 }  // namespace
 }  // namespace picochat::model

@@ -33,19 +33,22 @@ TEST_P(LayoutOfEveryForm, HoldsExactlyTheParametersOfTheConfig) {
   EXPECT_GE(layout.size(), end);
 }
 
-INSTANTIATE_TEST_SUITE_P(Model, LayoutOfEveryForm, testing::ValuesIn(interesting_configs()), [](const auto& info) { return info.param.name; });
+INSTANTIATE_TEST_SUITE_P(Model, LayoutOfEveryForm, testing::ValuesIn(interesting_configs()),
+                         [](const auto& info) { return info.param.name; });
 
 TEST(Layout, UsesTheFieldsNames) {
   Config c = small_config();
   c.qk_norm = true;
   const ParameterLayout layout(c);
-  for (const char* name : {"token_embedding.weight", "position_embedding.weight", "blocks.1.ln_1.weight", "blocks.1.ln_2.bias",
-                           "blocks.0.attn.qkv.weight", "blocks.0.attn.qkv.bias", "blocks.0.attn.q_norm.weight", "blocks.0.attn.k_norm.weight",
-                           "blocks.0.attn.proj.bias", "blocks.0.mlp.fc.weight", "blocks.0.mlp.proj.weight", "ln_f.weight", "ln_f.bias",
-                           "lm_head.weight", "lm_head.bias"})
+  for (const char* name :
+       {"token_embedding.weight", "position_embedding.weight", "blocks.1.ln_1.weight", "blocks.1.ln_2.bias",
+        "blocks.0.attn.qkv.weight", "blocks.0.attn.qkv.bias", "blocks.0.attn.q_norm.weight",
+        "blocks.0.attn.k_norm.weight", "blocks.0.attn.proj.bias", "blocks.0.mlp.fc.weight", "blocks.0.mlp.proj.weight",
+        "ln_f.weight", "ln_f.bias", "lm_head.weight", "lm_head.bias"})
     EXPECT_NE(layout.find(name), nullptr) << name;
   const ParameterLayout tied(parallel_config());
-  for (const char* name : {"lm_head.weight", "lm_head.bias", "position_embedding.weight", "blocks.0.ln_2.weight", "ln_f.bias"})
+  for (const char* name :
+       {"lm_head.weight", "lm_head.bias", "position_embedding.weight", "blocks.0.ln_2.weight", "ln_f.bias"})
     EXPECT_EQ(tied.find(name), nullptr) << name;
 }
 

@@ -15,15 +15,14 @@ std::map<TokenId, double> frequencies(const std::vector<float>& logits, const Sa
                                       std::vector<TokenId> context = {}) {
   constexpr int kDraws = 40000;
   std::map<TokenId, double> counts;
-  for (int i = 0; i < kDraws; ++i) counts[sample(logits, context, options, 0, static_cast<uint64_t>(i))] += 1.0 / kDraws;
+  for (int i = 0; i < kDraws; ++i)
+    counts[sample(logits, context, options, 0, static_cast<uint64_t>(i))] += 1.0 / kDraws;
   return counts;
 }
 
 const std::vector<float> kLogits = {0, 1, 3, 2, 3, -1};
 
-TEST(Sampling, GreedyTakesTheLowestIdAmongEquals) {
-  EXPECT_EQ(sample(kLogits, {}, {.temperature = 0}, 0, 0), 2u);
-}
+TEST(Sampling, GreedyTakesTheLowestIdAmongEquals) { EXPECT_EQ(sample(kLogits, {}, {.temperature = 0}, 0, 0), 2u); }
 
 TEST(Sampling, FrequenciesFollowTheSoftmax) {
   double total = 0;
@@ -64,7 +63,8 @@ TEST(Sampling, DrawsAreAFunctionOfSeedSequenceAndPosition) {
   std::vector<float> logits(500, 0.0f);
   auto draws = [&](uint64_t seed, uint64_t sequence) {
     std::vector<TokenId> out;
-    for (uint64_t position = 0; position < 20; ++position) out.push_back(sample(logits, {}, {.seed = seed}, sequence, position));
+    for (uint64_t position = 0; position < 20; ++position)
+      out.push_back(sample(logits, {}, {.seed = seed}, sequence, position));
     return out;
   };
   EXPECT_EQ(draws(1, 1), draws(1, 1));
@@ -73,8 +73,12 @@ TEST(Sampling, DrawsAreAFunctionOfSeedSequenceAndPosition) {
 }
 
 TEST(Sampling, RefusesWhatHasNoMeaning) {
-  for (const SamplingOptions& options : {SamplingOptions{.temperature = -1}, {.top_k = -1}, {.top_p = 0}, {.top_p = 1.5},
-                                         {.repetition_penalty = 0}, {.temperature = NAN}})
+  for (const SamplingOptions& options : {SamplingOptions{.temperature = -1},
+                                         {.top_k = -1},
+                                         {.top_p = 0},
+                                         {.top_p = 1.5},
+                                         {.repetition_penalty = 0},
+                                         {.temperature = NAN}})
     EXPECT_THROW(options.validate("--flag"), base::Error);
   EXPECT_THROW(sample(std::vector<float>{0, NAN}, {}, {}, 0, 0), base::Error);
 }

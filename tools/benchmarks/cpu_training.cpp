@@ -4,11 +4,11 @@
 // beside the same architecture in PyTorch.
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -39,11 +39,16 @@ Arguments parse(int count, char** values) {
       if (i + 1 == count) std::fprintf(stderr, "%s needs a number\n", name.c_str()), std::exit(2);
       return std::atoi(values[++i]);
     };
-    if (name == "--steps") a.steps = number();
-    else if (name == "--threads") a.threads = number();
-    else if (name == "--batch") a.batch = number();
-    else if (name == "pilot" || name == "tiny") a.shape = name;
-    else std::fprintf(stderr, "unknown argument %s\n", name.c_str()), std::exit(2);
+    if (name == "--steps")
+      a.steps = number();
+    else if (name == "--threads")
+      a.threads = number();
+    else if (name == "--batch")
+      a.batch = number();
+    else if (name == "pilot" || name == "tiny")
+      a.shape = name;
+    else
+      std::fprintf(stderr, "unknown argument %s\n", name.c_str()), std::exit(2);
   }
   return a;
 }
@@ -111,18 +116,24 @@ int main(int argc, char** argv) {
     const double processor_begin = processor_seconds();
     loss = transformer.forward_backward(batch, parameters, gradients);
     const double norm = std::sqrt(model::squared_norm(gradients.data_ptr<float>(), layout.size()));
-    model::adamw_step({.learning_rate = 3e-4, .weight_decay = 0.1, .gradient_scale = std::min(1.0, 1.0 / (norm + 1e-6)), .step = step},
+    model::adamw_step({.learning_rate = 3e-4,
+                       .weight_decay = 0.1,
+                       .gradient_scale = std::min(1.0, 1.0 / (norm + 1e-6)),
+                       .step = step},
                       layout.size(), layout.decay_size(), parameters.data_ptr<float>(), gradients.data_ptr<float>(),
                       first.data_ptr<float>(), second.data_ptr<float>(), true);
     if (step <= kWarmUp) continue;
     times.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     processor_times.push_back(processor_seconds() - processor_begin);
   }
-  const std::string_view bytes(static_cast<const char*>(parameters.data_ptr()), static_cast<size_t>(parameters.nbytes()));
+  const std::string_view bytes(static_cast<const char*>(parameters.data_ptr()),
+                               static_cast<size_t>(parameters.nbytes()));
   const double wall = median(times);
-  std::printf("picochat %s threads %d step %.1f ms %.0f tokens/s processor %.1f ms loss %.9f weights %016llx level %s arena %.0f MB\n",
-              arguments.shape.c_str(), model::compute_threads(), 1e3 * wall, static_cast<double>(tokens) / wall,
-              1e3 * median(processor_times), loss, static_cast<unsigned long long>(base::hash64(bytes)),
-              model::instruction_level().c_str(), static_cast<double>(transformer.arena_bytes()) / 1e6);
+  std::printf(
+      "picochat %s threads %d step %.1f ms %.0f tokens/s processor %.1f ms loss %.9f weights %016llx level %s arena "
+      "%.0f MB\n",
+      arguments.shape.c_str(), model::compute_threads(), 1e3 * wall, static_cast<double>(tokens) / wall,
+      1e3 * median(processor_times), loss, static_cast<unsigned long long>(base::hash64(bytes)),
+      model::instruction_level().c_str(), static_cast<double>(transformer.arena_bytes()) / 1e6);
   return 0;
 }

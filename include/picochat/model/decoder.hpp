@@ -29,8 +29,8 @@ class Decoder {
 
   int64_t max_rows() const;
   int64_t max_length() const;
-  void reset(int64_t row);               // forget the row's tokens
-  int64_t length(int64_t row) const;     // tokens in the cache
+  void reset(int64_t row);            // forget the row's tokens
+  int64_t length(int64_t row) const;  // tokens in the cache
 
   // Drops the row's tokens from position `length` on; what precedes them stays usable, so that
   // several continuations of one prompt can be tried.

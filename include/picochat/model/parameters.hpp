@@ -20,15 +20,15 @@ class ParameterLayout {
     std::vector<int64_t> shape;  // row-major
     int64_t offset;              // first element, a multiple of 16 (64 bytes)
     int64_t count;
-    bool decay;                  // in the first region
-    bool hidden_matrix;          // a matrix inside a block: what Muon orthogonalises
+    bool decay;          // in the first region
+    bool hidden_matrix;  // a matrix inside a block: what Muon orthogonalises
   };
 
   explicit ParameterLayout(const Config& config);
 
   const std::vector<Entry>& entries() const { return entries_; }
-  const Entry* find(std::string_view name) const;  // null when the config has no such tensor
-  const Entry& at(std::string_view name) const;    // an error of ours when missing
+  const Entry* find(std::string_view name) const;     // null when the config has no such tensor
+  const Entry& at(std::string_view name) const;       // an error of ours when missing
   int64_t size() const { return size_; }              // elements of the flat buffer, padding included
   int64_t decay_size() const { return decay_size_; }  // elements of the first region
 

@@ -17,7 +17,8 @@ static void activation_forward(ActivationKind kind, Matrix<const T> fc, Matrix<T
       for (int64_t i = 0; i < width; ++i) y[i] = a[i] < T(0) ? T(0) : a[i] * a[i];
     } else {
 #pragma omp simd
-      for (int64_t i = 0; i < width; ++i) y[i] = T(0.5) * a[i] * (T(1) + error_function(a[i] * T(0.70710678118654752440)));
+      for (int64_t i = 0; i < width; ++i)
+        y[i] = T(0.5) * a[i] * (T(1) + error_function(a[i] * T(0.70710678118654752440)));
     }
   }
 }

@@ -8,19 +8,20 @@
 constexpr int64_t kQueryRows = 64;
 
 struct AttentionShape {
-  int64_t repeat;            // query heads per key-value head
+  int64_t repeat;  // query heads per key-value head
   int64_t tokens_per_block;
-  int64_t block_rows;        // stacked (token, head) rows of a block, rounded up to whole tiles
-  int64_t width;             // head_dim rounded up to whole vectors
-  int64_t key_capacity;      // keys rounded up to whole panels
-  int64_t ld;                // of scores: not a power of two, whose rows would compete for the same cache lines
+  int64_t block_rows;    // stacked (token, head) rows of a block, rounded up to whole tiles
+  int64_t width;         // head_dim rounded up to whole vectors
+  int64_t key_capacity;  // keys rounded up to whole panels
+  int64_t ld;            // of scores: not a power of two, whose rows would compete for the same cache lines
 };
 
 template <typename T>
 static inline AttentionShape attention_shape(const AttentionArgs<T>& args) {
   const int64_t repeat = args.n_head / args.n_kv_head, tokens = max_of(1, kQueryRows / repeat);
   const int64_t capacity = round_up(round_up(args.length, kPanel<T>), 16);
-  return {repeat, tokens, round_up(tokens * repeat, 16), round_up(args.head_dim, TileVector<T>::kLanes), capacity, capacity + 16};
+  return {repeat,   tokens,       round_up(tokens * repeat, 16), round_up(args.head_dim, TileVector<T>::kLanes),
+          capacity, capacity + 16};
 }
 
 template <typename T>
@@ -32,8 +33,8 @@ static int64_t attention_scratch(const AttentionArgs<T>& args, bool backward) {
 
 // Stacks the heads of one group: out[(token, head), width] = factor * x[token, head], zeros up to whole tiles.
 template <typename T>
-static inline void stack_heads(Matrix<const T> x, int64_t first, int64_t count, int64_t column, const AttentionShape& shape,
-                               int64_t head_dim, T factor, T* __restrict out) {
+static inline void stack_heads(Matrix<const T> x, int64_t first, int64_t count, int64_t column,
+                               const AttentionShape& shape, int64_t head_dim, T factor, T* __restrict out) {
   for (int64_t t = 0; t < count; ++t) {
     for (int64_t j = 0; j < shape.repeat; ++j) {
       const T* __restrict from = x.row(first + t) + column + j * head_dim;
@@ -44,12 +45,14 @@ static inline void stack_heads(Matrix<const T> x, int64_t first, int64_t count, 
     }
   }
   const int64_t rows = count * shape.repeat;
-  __builtin_memset(out + rows * shape.width, 0, sizeof(T) * static_cast<size_t>((round_up(rows, kTileRows) - rows) * shape.width));
+  __builtin_memset(out + rows * shape.width, 0,
+                   sizeof(T) * static_cast<size_t>((round_up(rows, kTileRows) - rows) * shape.width));
 }
 
 template <typename T>
 static inline void unstack_heads(const T* __restrict stacked, int64_t first, int64_t count, int64_t column,
-                                 const AttentionShape& shape, int64_t head_dim, const T* row_factor, T factor, Matrix<T> x) {
+                                 const AttentionShape& shape, int64_t head_dim, const T* row_factor, T factor,
+                                 Matrix<T> x) {
   for (int64_t t = 0; t < count; ++t) {
     for (int64_t j = 0; j < shape.repeat; ++j) {
       const int64_t row = t * shape.repeat + j;
@@ -109,7 +112,8 @@ struct QueryBlock {
 };
 
 template <typename T>
-static inline QueryBlock query_block(const AttentionArgs<T>& args, int64_t row, int64_t first, int64_t tokens_per_block) {
+static inline QueryBlock query_block(const AttentionArgs<T>& args, int64_t row, int64_t first,
+                                     int64_t tokens_per_block) {
   const int64_t count = min_of(tokens_per_block, args.length - first);
   const int64_t low = args.segment_start ? args.segment_start[row * args.length + first] : 0;
   return {row, first, count, low / kPanel<T> * kPanel<T>, first + count};
@@ -128,8 +132,8 @@ static inline uint64_t mask_row(int64_t sequence_head, int64_t length, int64_t p
 
 // scores[rows, keys] = stacked x panels, panel by panel.
 template <typename T>
-static inline void score_product(const AttentionShape& shape, int64_t rows, int64_t keys, int64_t head_dim, const T* stacked,
-                                 const T* panels, T* scores) {
+static inline void score_product(const AttentionShape& shape, int64_t rows, int64_t keys, int64_t head_dim,
+                                 const T* stacked, const T* panels, T* scores) {
   constexpr int64_t kWidth = kPanel<T>;
   for (int64_t key = 0; key < keys; key += kWidth)
     tile_product(rows, min_of(kWidth, keys - key), head_dim, stacked, shape.width, 1, panels + key * head_dim, kWidth,
@@ -138,8 +142,8 @@ static inline void score_product(const AttentionShape& shape, int64_t rows, int6
 
 // `keys` and `values` are packed: transposed panels and padded rows.
 template <typename T>
-static void attend_forward(const AttentionArgs<T>& args, const AttentionShape& shape, const QueryBlock& block, int64_t group,
-                           const T* key_panels, const T* value_rows, Matrix<T> out, T* lse, T* scratch) {
+static void attend_forward(const AttentionArgs<T>& args, const AttentionShape& shape, const QueryBlock& block,
+                           int64_t group, const T* key_panels, const T* value_rows, Matrix<T> out, T* lse, T* scratch) {
   const int64_t width = args.head_dim, keys = block.high - block.low, padded_keys = round_up(keys, 16);
   const int64_t base = block.row * args.length, rows = block.count * shape.repeat, first_head = group * shape.repeat;
   T* scores = scratch;
@@ -183,8 +187,8 @@ static void attention_forward(const AttentionArgs<T>& args, Matrix<T> out, T* ls
       pack_transposed(args.k, row * args.length, args.length, group * width, width, key_panels);
       pack_rows(args.v, row * args.length, args.length, group * width, width, shape.width, value_rows);
       for (int64_t first = 0; first < args.length; first += shape.tokens_per_block)
-        attend_forward(args, shape, query_block(args, row, first, shape.tokens_per_block), group, key_panels, value_rows, out, lse,
-                       own);
+        attend_forward(args, shape, query_block(args, row, first, shape.tokens_per_block), group, key_panels,
+                       value_rows, out, lse, own);
     }
   }
 }
@@ -208,9 +212,9 @@ static inline void score_gradient(T* __restrict p, T* __restrict d, int64_t coun
 
 // Scores are computed again; with P = softmax and D = dO V^T:  dS = P * (D - rowsum(dO * O)).
 template <typename T>
-static void attend_backward(const AttentionArgs<T>& args, const AttentionShape& shape, const QueryBlock& block, int64_t group,
-                            const PackedHead<T>& head_data, Matrix<const T> out, const T* lse, Matrix<const T> dout, Matrix<T> dq,
-                            T* scratch) {
+static void attend_backward(const AttentionArgs<T>& args, const AttentionShape& shape, const QueryBlock& block,
+                            int64_t group, const PackedHead<T>& head_data, Matrix<const T> out, const T* lse,
+                            Matrix<const T> dout, Matrix<T> dq, T* scratch) {
   const int64_t width = args.head_dim, keys = block.high - block.low, padded_keys = round_up(keys, 16), ld = shape.ld;
   const int64_t base = block.row * args.length, rows = block.count * shape.repeat, first_head = group * shape.repeat;
   const T scale = T(1) / square_root(static_cast<T>(width));
@@ -248,16 +252,18 @@ static void attend_backward(const AttentionArgs<T>& args, const AttentionShape& 
   T* dkeys = head_data.dkeys + block.low * shape.width;
   tile_product(keys, shape.width, rows, probabilities, 1, ld, douts, shape.width, dvalues, shape.width, true);
   tile_product(keys, shape.width, rows, dscores, 1, ld, queries, shape.width, dkeys, shape.width, true);
-  tile_product(rows, shape.width, keys, dscores, ld, 1, head_data.key_rows + block.low * shape.width, shape.width, dqueries,
-               shape.width, false);
-  unstack_heads(dqueries, base + block.first, block.count, first_head * width, shape, width, static_cast<const T*>(nullptr), scale, dq);
+  tile_product(rows, shape.width, keys, dscores, ld, 1, head_data.key_rows + block.low * shape.width, shape.width,
+               dqueries, shape.width, false);
+  unstack_heads(dqueries, base + block.first, block.count, first_head * width, shape, width,
+                static_cast<const T*>(nullptr), scale, dq);
 }
 
 template <typename T>
 static void attention_backward(const AttentionArgs<T>& args, Matrix<const T> out, const T* lse, Matrix<const T> dout,
                                Matrix<T> dq, Matrix<T> dk, Matrix<T> dv, T* scratch) {
   const AttentionShape shape = attention_shape(args);
-  const int64_t width = args.head_dim, per_thread = attention_scratch(args, true), keys = shape.key_capacity * shape.width;
+  const int64_t width = args.head_dim, per_thread = attention_scratch(args, true),
+                keys = shape.key_capacity * shape.width;
   const size_t row_bytes = sizeof(T) * static_cast<size_t>(width);
 #pragma omp parallel
   {
@@ -271,8 +277,8 @@ static void attention_backward(const AttentionArgs<T>& args, Matrix<const T> out
       pack_rows(args.k, base, args.length, group * width, width, shape.width, head.key_rows);
       __builtin_memset(head.dkeys, 0, sizeof(T) * 2 * static_cast<size_t>(keys));
       for (int64_t first = 0; first < args.length; first += shape.tokens_per_block)
-        attend_backward(args, shape, query_block(args, row, first, shape.tokens_per_block), group, head, out, lse, dout, dq,
-                        own + 5 * keys);
+        attend_backward(args, shape, query_block(args, row, first, shape.tokens_per_block), group, head, out, lse, dout,
+                        dq, own + 5 * keys);
       for (int64_t t = 0; t < args.length; ++t) {
         __builtin_memcpy(dk.row(base + t) + group * width, head.dkeys + t * shape.width, row_bytes);
         __builtin_memcpy(dv.row(base + t) + group * width, head.dvalues + t * shape.width, row_bytes);

@@ -2,8 +2,8 @@
 
 // One new token: the scores of its heads are dot products over the cached keys, read once from memory.
 template <typename T>
-static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys, const AttentionShape& shape,
-                       T* out, T* scores) {
+static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys,
+                       const AttentionShape& shape, T* out, T* scores) {
   const int64_t width = args.head_dim, repeat = shape.repeat, ld = shape.ld;
   const T scale = T(1) / square_root(static_cast<T>(width));
   for (int64_t t = 0; t < keys; ++t)
@@ -24,8 +24,8 @@ static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, con
 }
 
 template <typename T>
-static void cached_attention(const AttentionArgs<T>& args, const CachedSequence* sequences, int64_t sequence_count, T* cache_k,
-                             T* cache_v, int64_t capacity, Matrix<T> out, T* scratch) {
+static void cached_attention(const AttentionArgs<T>& args, const CachedSequence* sequences, int64_t sequence_count,
+                             T* cache_k, T* cache_v, int64_t capacity, Matrix<T> out, T* scratch) {
   const AttentionShape shape = attention_shape(args);
   const int64_t width = args.head_dim, per_thread = attention_scratch(args, false), ld = shape.ld;
   const int64_t tasks = sequence_count * args.n_kv_head;
@@ -54,8 +54,8 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
       for (int64_t first = 0; first < sequence.count; first += shape.tokens_per_block) {
         const int64_t count = min_of(shape.tokens_per_block, sequence.count - first), rows = count * shape.repeat;
         const int64_t keys = sequence.cached + first + count;
-        stack_heads(args.q, sequence.first + first, count, column, shape, width, T(1) / square_root(static_cast<T>(width)),
-                    queries);
+        stack_heads(args.q, sequence.first + first, count, column, shape, width,
+                    T(1) / square_root(static_cast<T>(width)), queries);
         gemm(false, true, rows, keys, width, T(1), queries, shape.width, k, width, T(0), scores, ld);
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t end = sequence.cached + first + r / shape.repeat + 1;

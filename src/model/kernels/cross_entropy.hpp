@@ -14,21 +14,30 @@ static void soft_cap(Matrix<T> logits, double softcap) {
   for (int64_t r = 0; r < logits.rows; ++r) soft_cap_row(logits.row(r), logits.columns, static_cast<T>(softcap));
 }
 
+// Sums of a vocabulary's worth of terms lose digits in float32, so blocks are added in double.
+constexpr int64_t kSumBlock = 512;
+
 template <typename T>
-static inline T exponential_sum(T* __restrict a, int64_t count, T largest, bool store) {
-  T sum = 0;
-  if (store) {
+static inline double exponential_sum(T* values, int64_t count, T largest, bool store) {
+  double total = 0;
+  for (int64_t begin = 0; begin < count; begin += kSumBlock) {
+    T* __restrict a = values + begin;
+    const int64_t size = min_of(kSumBlock, count - begin);
+    T sum = 0;
+    if (store) {
 #pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; ++i) {
-      const T e = exponential(a[i] - largest);
-      a[i] = e;
-      sum += e;
+      for (int64_t i = 0; i < size; ++i) {
+        const T e = exponential(a[i] - largest);
+        a[i] = e;
+        sum += e;
+      }
+    } else {
+#pragma omp simd reduction(+ : sum)
+      for (int64_t i = 0; i < size; ++i) sum += exponential(a[i] - largest);
     }
-  } else {
-#pragma omp simd reduction(+ : sum)
-    for (int64_t i = 0; i < count; ++i) sum += exponential(a[i] - largest);
+    total += static_cast<double>(sum);
   }
-  return sum;
+  return total;
 }
 
 template <typename T>
@@ -45,10 +54,10 @@ static void cross_entropy(Matrix<T> logits, const int32_t* targets, const T* wei
 #pragma omp simd reduction(max : largest)
     for (int64_t i = 0; i < vocabulary; ++i) largest = a[i] > largest ? a[i] : largest;
     const T target_logit = a[targets[r]];
-    const T sum = exponential_sum(a, vocabulary, largest, gradient && !capped);
-    nll[r] = __builtin_log(static_cast<double>(sum)) + static_cast<double>(largest) - static_cast<double>(target_logit);
+    const double sum = exponential_sum(a, vocabulary, largest, gradient && !capped);
+    nll[r] = __builtin_log(sum) + static_cast<double>(largest) - static_cast<double>(target_logit);
     if (!gradient) continue;
-    const T weight = weights[r], factor = weight / sum;
+    const T weight = weights[r], factor = static_cast<T>(static_cast<double>(weight) / sum);
     if (capped) {  // d cap*tanh(z/cap) / dz = 1 - tanh^2
       const T inverse = T(1) / cap;
       const T slope = T(1) - target_logit * inverse * (target_logit * inverse);

@@ -35,8 +35,8 @@ static void norm_forward(const NormArgs<T>& args, Matrix<T> y, T* copy_of_x) {
 }
 
 template <typename T>
-static void rms_row_backward(const T* __restrict dy, const T* __restrict x, const T* __restrict weight, T rstd, T inverse,
-                             int64_t columns, bool accumulate, T* __restrict dx, T* __restrict dweight) {
+static void rms_row_backward(const T* __restrict dy, const T* __restrict x, const T* __restrict weight, T rstd,
+                             T inverse, int64_t columns, bool accumulate, T* __restrict dx, T* __restrict dweight) {
   T sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (int64_t i = 0; i < columns; ++i) sum += dy[i] * weight[i] * x[i];
@@ -57,9 +57,9 @@ static void rms_row_backward(const T* __restrict dy, const T* __restrict x, cons
 }
 
 template <typename T>
-static void layer_row_backward(const T* __restrict dy, const T* __restrict x, const T* __restrict weight, T mean, T rstd,
-                               T inverse, int64_t columns, bool accumulate, T* __restrict dx, T* __restrict dweight,
-                               T* __restrict dbias) {
+static void layer_row_backward(const T* __restrict dy, const T* __restrict x, const T* __restrict weight, T mean,
+                               T rstd, T inverse, int64_t columns, bool accumulate, T* __restrict dx,
+                               T* __restrict dweight, T* __restrict dbias) {
   T sum = 0, sum_x = 0;
 #pragma omp simd reduction(+ : sum, sum_x)
   for (int64_t i = 0; i < columns; ++i) {
@@ -80,8 +80,8 @@ static void layer_row_backward(const T* __restrict dy, const T* __restrict x, co
 }
 
 template <typename T>
-static void norm_backward(const NormArgs<T>& args, Matrix<const T> dy, Matrix<T> dx, bool accumulate, T* dweight, T* dbias,
-                          T* scratch) {
+static void norm_backward(const NormArgs<T>& args, Matrix<const T> dy, Matrix<T> dx, bool accumulate, T* dweight,
+                          T* dbias, T* scratch) {
   const int64_t rows = args.x.rows, columns = args.x.columns, blocks = blocks_of(rows, kRowBlock);
   const bool layer = args.kind == NormKind::kLayer;
   const T inverse = T(1) / static_cast<T>(columns);
@@ -93,8 +93,8 @@ static void norm_backward(const NormArgs<T>& args, Matrix<const T> dy, Matrix<T>
     const int64_t end = min_of(rows, (block + 1) * kRowBlock);
     for (int64_t r = block * kRowBlock; r < end; ++r) {
       if (layer)
-        layer_row_backward(dy.row(r), args.x.row(r), args.weight, args.mean[r], args.rstd[r], inverse, columns, accumulate,
-                           dx.row(r), block_weight, block_bias);
+        layer_row_backward(dy.row(r), args.x.row(r), args.weight, args.mean[r], args.rstd[r], inverse, columns,
+                           accumulate, dx.row(r), block_weight, block_bias);
       else
         rms_row_backward(dy.row(r), args.x.row(r), args.weight, args.rstd[r], inverse, columns, accumulate, dx.row(r),
                          block_weight);

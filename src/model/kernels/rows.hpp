@@ -62,7 +62,8 @@ static void column_sums(Matrix<const T> x, T* sums) {
   for (int64_t slice = 0; slice < slices; ++slice) {
     const int64_t begin = slice * kColumnSlice, width = min_of(x.columns - begin, kColumnSlice);
     T total[kColumnSlice] = {};
-    for (int64_t block = 0; block < x.rows; block += kRowBlock) {  // two levels keep the rounding error of long sums small
+    for (int64_t block = 0; block < x.rows;
+         block += kRowBlock) {  // two levels keep the rounding error of long sums small
       T partial[kColumnSlice] = {};
       for (int64_t r = block; r < min_of(x.rows, block + kRowBlock); ++r) {
         const T* __restrict from = x.row(r) + begin;
@@ -102,13 +103,15 @@ static inline void dot_block(const T* x, int64_t ldx, const T* weight, int64_t d
 }
 
 template <typename T, int kOutputs>
-static inline void dot_rows(Matrix<const T> x, const T* weight, const T* bias, Matrix<T> y, int64_t column, bool accumulate) {
+static inline void dot_rows(Matrix<const T> x, const T* weight, const T* bias, Matrix<T> y, int64_t column,
+                            bool accumulate) {
   const T* w = weight + column * x.columns;
   const T* b = bias ? bias + column : nullptr;
   int64_t r = 0;
   for (; r + 4 <= x.rows; r += 4)
     dot_block<T, 4, kOutputs>(x.row(r), x.ld, w, x.columns, b, y.row(r) + column, y.ld, accumulate);
-  for (; r < x.rows; ++r) dot_block<T, 1, kOutputs>(x.row(r), x.ld, w, x.columns, b, y.row(r) + column, y.ld, accumulate);
+  for (; r < x.rows; ++r)
+    dot_block<T, 1, kOutputs>(x.row(r), x.ld, w, x.columns, b, y.row(r) + column, y.ld, accumulate);
 }
 
 // y = (or +=) x weight^T + bias for the few rows of a decoding step, where a general matrix product spends its
@@ -118,5 +121,6 @@ static void linear_few_rows(Matrix<const T> x, const T* weight, const T* bias, M
   const int64_t groups = y.columns / 4;
 #pragma omp parallel for schedule(static) if (y.columns * x.columns >= 65536)
   for (int64_t group = 0; group < groups; ++group) dot_rows<T, 4>(x, weight, bias, y, 4 * group, accumulate);
-  for (int64_t column = 4 * groups; column < y.columns; ++column) dot_rows<T, 1>(x, weight, bias, y, column, accumulate);
+  for (int64_t column = 4 * groups; column < y.columns; ++column)
+    dot_rows<T, 1>(x, weight, bias, y, column, accumulate);
 }

@@ -29,7 +29,8 @@ int detected_level() {
   const bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") &&
                   __builtin_cpu_supports("bmi2");
   const bool v4 = v3 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
+                  __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+                  __builtin_cpu_supports("avx512vl");
   return v4 ? 4 : v3 ? 3 : 1;
 }
 
@@ -57,7 +58,9 @@ const Table<double>& table<double>() {
 }
 
 const OptimizerTable& optimizer_table() {
-  return level() == 4 ? level_v4::kOptimizerTable : level() == 3 ? level_v3::kOptimizerTable : level_base::kOptimizerTable;
+  return level() == 4   ? level_v4::kOptimizerTable
+         : level() == 3 ? level_v3::kOptimizerTable
+                        : level_base::kOptimizerTable;
 }
 
 }  // namespace picochat::model::kernels

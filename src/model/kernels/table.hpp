@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 extern "C" {
-void sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*, const float*,
-            const int*, const float*, float*, const int*);
+void sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*,
+            const float*, const int*, const float*, float*, const int*);
 void dgemm_(const char*, const char*, const int*, const int*, const int*, const double*, const double*, const int*,
             const double*, const int*, const double*, double*, const int*);
 }
@@ -83,17 +83,18 @@ struct Table {
 
   void (*norm_forward)(const NormArgs<T>&, Matrix<T> y, T* copy_of_x);
   // dx is overwritten, or added to with `accumulate`. scratch: 2 * ceil(rows / 64) * columns.
-  void (*norm_backward)(const NormArgs<T>&, Matrix<const T> dy, Matrix<T> dx, bool accumulate, T* dweight, T* dbias, T* scratch);
+  void (*norm_backward)(const NormArgs<T>&, Matrix<const T> dy, Matrix<T> dx, bool accumulate, T* dweight, T* dbias,
+                        T* scratch);
 
   void (*qk_forward)(const QkArgs<T>&, Matrix<const T> in, Matrix<T> out, T* rstd);
   // In place on the gradient of the output. scratch: 2 * ceil(rows / 64) * head_dim.
-  void (*qk_backward)(const QkArgs<T>&, Matrix<const T> in, const T* rstd, Matrix<T> gradient, T* dq_weight, T* dk_weight,
-                      T* scratch);
+  void (*qk_backward)(const QkArgs<T>&, Matrix<const T> in, const T* rstd, Matrix<T> gradient, T* dq_weight,
+                      T* dk_weight, T* scratch);
 
   int64_t (*attention_scratch)(const AttentionArgs<T>&, bool backward);  // elements a thread needs
   void (*attention_forward)(const AttentionArgs<T>&, Matrix<T> out, T* lse, T* scratch);
-  void (*attention_backward)(const AttentionArgs<T>&, Matrix<const T> out, const T* lse, Matrix<const T> dout, Matrix<T> dq,
-                             Matrix<T> dk, Matrix<T> dv, T* scratch);
+  void (*attention_backward)(const AttentionArgs<T>&, Matrix<const T> out, const T* lse, Matrix<const T> dout,
+                             Matrix<T> dq, Matrix<T> dk, Matrix<T> dv, T* scratch);
   // cache_k, cache_v: [cache rows, n_kv_head, capacity, head_dim]; args.length is the largest cached + count.
   void (*cached_attention)(const AttentionArgs<T>&, const CachedSequence* sequences, int64_t sequence_count, T* cache_k,
                            T* cache_v, int64_t capacity, Matrix<T> out, T* scratch);
@@ -102,17 +103,21 @@ struct Table {
   // In place: fc becomes its gradient, and the gradient of h becomes h again (its weight gradient needs it).
   void (*activation_backward)(ActivationKind, Matrix<T> fc, Matrix<T> h);
 
-  void (*embedding_forward)(const int32_t* tokens, const int32_t* positions, const T* table, const T* position_table, Matrix<T> x);
-  void (*embedding_backward)(const int32_t* tokens, const int32_t* positions, Matrix<const T> dx, T* dtable, T* dposition_table);
+  void (*embedding_forward)(const int32_t* tokens, const int32_t* positions, const T* table, const T* position_table,
+                            Matrix<T> x);
+  void (*embedding_backward)(const int32_t* tokens, const int32_t* positions, Matrix<const T> dx, T* dtable,
+                             T* dposition_table);
 
   void (*fill_rows)(Matrix<T> y, const T* values, bool accumulate);  // each row = (or +=) values
   void (*column_sums)(Matrix<const T> x, T* sums);                   // sums += column sums of x
   void (*linear_few_rows)(Matrix<const T> x, const T* weight, const T* bias, Matrix<T> y, bool accumulate);
 
-  void (*dropout)(const DropoutMask&, Matrix<const T> x, Matrix<T> y, bool accumulate);  // y = (or +=) mask * x / (1 - rate)
+  void (*dropout)(const DropoutMask&, Matrix<const T> x, Matrix<T> y,
+                  bool accumulate);  // y = (or +=) mask * x / (1 - rate)
 
   // Turns logits into the gradient of sum(weight * nll) when `gradient`, else leaves them capped.
-  void (*cross_entropy)(Matrix<T> logits, const int32_t* targets, const T* weights, double softcap, bool gradient, double* nll);
+  void (*cross_entropy)(Matrix<T> logits, const int32_t* targets, const T* weights, double softcap, bool gradient,
+                        double* nll);
   void (*soft_cap)(Matrix<T> logits, double softcap);
 };
 

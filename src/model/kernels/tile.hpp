@@ -52,17 +52,20 @@ static inline void tile(int64_t depth, const T* __restrict a, int64_t a_row, int
 
 // rows is rounded up to kTileRows and columns to the lanes of a vector: the memory must be there.
 template <typename T>
-static void tile_product(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, int64_t a_step, const T* b,
-                         int64_t b_step, T* c, int64_t ldc, bool add) {
+static void tile_product(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, int64_t a_step,
+                         const T* b, int64_t b_step, T* c, int64_t ldc, bool add) {
   constexpr int64_t kLanes = TileVector<T>::kLanes;
   for (int64_t column = 0; column < columns; column += kTileVectors * kLanes) {
     const int64_t vectors = min_of(kTileVectors, blocks_of(columns - column, kLanes));
     for (int64_t row = 0; row < rows; row += kTileRows) {
       const T* left = a + row * a_row;
       T* to = c + row * ldc + column;
-      if (vectors == 3) tile<T, 3>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
-      else if (vectors == 2) tile<T, 2>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
-      else tile<T, 1>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
+      if (vectors == 3)
+        tile<T, 3>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
+      else if (vectors == 2)
+        tile<T, 2>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
+      else
+        tile<T, 1>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
     }
   }
 }
@@ -70,7 +73,7 @@ static void tile_product(int64_t rows, int64_t columns, int64_t depth, const T* 
 // The transpose of x [count, width] in panels of kPanel<T> columns: panel p holds width rows of kPanel values, so that
 // a product with x^T walks memory in order. The last panel is filled with zeros.
 template <typename T>
-constexpr int64_t kPanel = kTileVectors * TileVector<T>::kLanes;
+constexpr int64_t kPanel = kTileVectors* TileVector<T>::kLanes;
 
 template <typename T>
 static inline void pack_transposed(Matrix<const T> x, int64_t first, int64_t count, int64_t column, int64_t width,
@@ -91,8 +94,8 @@ static inline void pack_transposed(Matrix<const T> x, int64_t first, int64_t cou
 
 // x [count, width] with rows of `padded` values, zeros behind the width.
 template <typename T>
-static inline void pack_rows(Matrix<const T> x, int64_t first, int64_t count, int64_t column, int64_t width, int64_t padded,
-                             T* __restrict out) {
+static inline void pack_rows(Matrix<const T> x, int64_t first, int64_t count, int64_t column, int64_t width,
+                             int64_t padded, T* __restrict out) {
   for (int64_t r = 0; r < count; ++r) {
     __builtin_memcpy(out + r * padded, x.row(first + r) + column, sizeof(T) * static_cast<size_t>(width));
     for (int64_t i = width; i < padded; ++i) out[r * padded + i] = T(0);

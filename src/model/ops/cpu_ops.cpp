@@ -61,13 +61,13 @@ void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, in
 template <typename T>
 class CpuOps final : public Ops {
  public:
-  void embedding(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& table, const Tensor& position_table,
-                 const Tensor& x) override {
+  void embedding(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& table,
+                 const Tensor& position_table, const Tensor& x) override {
     kernels_.embedding_forward(tokens.data(), positions, data<T>(table), data<T>(position_table), matrix<T>(x));
   }
 
-  void embedding_backward(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& dx, const Tensor& dtable,
-                          const Tensor& dposition_table) override {
+  void embedding_backward(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& dx,
+                          const Tensor& dtable, const Tensor& dposition_table) override {
     kernels_.embedding_backward(tokens.data(), positions, matrix<T>(dx), data<T>(dtable), data<T>(dposition_table));
   }
 
@@ -76,8 +76,8 @@ class CpuOps final : public Ops {
     kernels_.norm_forward(norm_args(norm, x, statistics), matrix<T>(y), data<T>(copy_of_x));
   }
 
-  void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy, const Tensor& dx,
-                     bool accumulate, const Tensor& dweight, const Tensor& dbias) override {
+  void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy,
+                     const Tensor& dx, bool accumulate, const Tensor& dweight, const Tensor& dbias) override {
     T* scratch = scratch_.get(2 * row_blocks(x) * x.size(1));
     kernels_.norm_backward(norm_args(norm, x, statistics), matrix<T>(dy), matrix<T>(dx), accumulate, data<T>(dweight),
                            data<T>(dbias), scratch);
@@ -100,7 +100,8 @@ class CpuOps final : public Ops {
     if (dbias.defined()) kernels_.column_sums(matrix<T>(dy), data<T>(dbias));
   }
 
-  void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) override {
+  void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+                       bool accumulate) override {
     kernels_.linear_few_rows(matrix<T>(x), data<T>(weight), data<T>(bias), matrix<T>(y), accumulate);
   }
 
@@ -108,31 +109,32 @@ class CpuOps final : public Ops {
     kernels_.qk_forward(qk_args(qk), matrix<T>(in), matrix<T>(out), data<T>(rstd));
   }
 
-  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient, const Tensor& dq_weight,
-                   const Tensor& dk_weight) override {
-    kernels_.qk_backward(qk_args(qk), matrix<T>(in), data<T>(rstd), matrix<T>(gradient), data<T>(dq_weight), data<T>(dk_weight),
-                         scratch_.get(2 * row_blocks(in) * qk.head_dim));
+  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
+                   const Tensor& dq_weight, const Tensor& dk_weight) override {
+    kernels_.qk_backward(qk_args(qk), matrix<T>(in), data<T>(rstd), matrix<T>(gradient), data<T>(dq_weight),
+                         data<T>(dk_weight), scratch_.get(2 * row_blocks(in) * qk.head_dim));
   }
 
-  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
-                 const Tensor& out, const Tensor& lse) override {
+  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+                 const DropoutMask& dropout, const Tensor& out, const Tensor& lse) override {
     const auto args = attention_args(shape, q, k, v, dropout);
     kernels_.attention_forward(args, matrix<T>(out), data<T>(lse), thread_scratch(args, false));
   }
 
   void attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
-                          const DropoutMask& dropout, const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq,
-                          const Tensor& dk, const Tensor& dv) override {
+                          const DropoutMask& dropout, const Tensor& out, const Tensor& lse, const Tensor& dout,
+                          const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
     const auto args = attention_args(shape, q, k, v, dropout);
-    kernels_.attention_backward(args, matrix<T>(out), data<T>(lse), matrix<T>(dout), matrix<T>(dq), matrix<T>(dk), matrix<T>(dv),
-                                thread_scratch(args, true));
+    kernels_.attention_backward(args, matrix<T>(out), data<T>(lse), matrix<T>(dout), matrix<T>(dq), matrix<T>(dk),
+                                matrix<T>(dv), thread_scratch(args, true));
   }
 
-  void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q, const Tensor& k,
-                        const Tensor& v, const Tensor& cache_k, const Tensor& cache_v, const Tensor& out) override {
+  void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q,
+                        const Tensor& k, const Tensor& v, const Tensor& cache_k, const Tensor& cache_v,
+                        const Tensor& out) override {
     const auto args = attention_args(shape, q, k, v, {});
-    kernels_.cached_attention(args, sequences.data(), static_cast<int64_t>(sequences.size()), data<T>(cache_k), data<T>(cache_v),
-                              cache_k.size(2), matrix<T>(out), thread_scratch(args, false));
+    kernels_.cached_attention(args, sequences.data(), static_cast<int64_t>(sequences.size()), data<T>(cache_k),
+                              data<T>(cache_v), cache_k.size(2), matrix<T>(out), thread_scratch(args, false));
   }
 
   void activation(ActivationKind kind, const Tensor& fc, const Tensor& h) override {
@@ -159,7 +161,8 @@ class CpuOps final : public Ops {
       std::memcpy(to.row(rows[r]), from.row(static_cast<int64_t>(r)), sizeof(T) * static_cast<size_t>(from.columns));
   }
 
-  void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap, double* nll) override {
+  void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap,
+                     double* nll) override {
     const T* converted = nullptr;
     if constexpr (std::is_same_v<T, float>) {
       converted = weights;
@@ -176,19 +179,24 @@ class CpuOps final : public Ops {
   static int64_t row_blocks(const Tensor& x) { return (x.size(0) + kernels::kRowBlock - 1) / kernels::kRowBlock; }
 
   static kernels::NormArgs<T> norm_args(const Norm& norm, const Tensor& x, const NormStatistics& statistics) {
-    return {norm.kind, norm.eps, matrix<T>(x), data<T>(norm.weight), data<T>(norm.bias), data<T>(statistics.mean),
+    return {norm.kind,
+            norm.eps,
+            matrix<T>(x),
+            data<T>(norm.weight),
+            data<T>(norm.bias),
+            data<T>(statistics.mean),
             data<T>(statistics.rstd)};
   }
 
   static kernels::QkArgs<T> qk_args(const QkNormRope& qk) {
-    return {qk.n_head, qk.n_kv_head, qk.head_dim, qk.eps, data<T>(qk.q_weight), data<T>(qk.k_weight), data<T>(qk.cosine),
-            data<T>(qk.sine), qk.positions};
+    return {qk.n_head,          qk.n_kv_head,     qk.head_dim, qk.eps, data<T>(qk.q_weight), data<T>(qk.k_weight),
+            data<T>(qk.cosine), data<T>(qk.sine), qk.positions};
   }
 
-  static kernels::AttentionArgs<T> attention_args(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
-                                                  const DropoutMask& dropout) {
-    return {shape.rows, shape.length, shape.n_head, shape.n_kv_head, shape.head_dim, matrix<T>(q), matrix<T>(k), matrix<T>(v),
-            shape.segment_start, dropout};
+  static kernels::AttentionArgs<T> attention_args(const AttentionShape& shape, const Tensor& q, const Tensor& k,
+                                                  const Tensor& v, const DropoutMask& dropout) {
+    return {shape.rows,   shape.length, shape.n_head, shape.n_kv_head,     shape.head_dim,
+            matrix<T>(q), matrix<T>(k), matrix<T>(v), shape.segment_start, dropout};
   }
 
   T* thread_scratch(const kernels::AttentionArgs<T>& args, bool backward) {

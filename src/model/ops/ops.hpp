@@ -64,9 +64,11 @@ class Ops {
   // y = (or +=) x weight^T + bias; bias may be undefined.
   virtual void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) = 0;
   virtual void linear_backward_input(const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate) = 0;
-  virtual void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias) = 0;
+  virtual void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight,
+                                      const Tensor& dbias) = 0;
   // linear() for decoding steps: the result of a row does not depend on the other rows.
-  virtual void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) = 0;
+  virtual void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+                               bool accumulate) = 0;
 
   // Queries and keys: the leading n_head + n_kv_head heads of `in`, normed and rotated.
   virtual void qk(const QkNormRope&, const Tensor& in, const Tensor& out, const Tensor& rstd) = 0;

@@ -16,14 +16,14 @@ class ReferenceOps final : public Ops {
  public:
   ReferenceOps(at::Device device, at::ScalarType dtype) : device_(device), dtype_(dtype) {}
 
-  void embedding(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& table, const Tensor& position_table,
-                 const Tensor& x) override {
+  void embedding(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& table,
+                 const Tensor& position_table, const Tensor& x) override {
     x.copy_(table.index_select(0, indices(tokens)));
     if (position_table.defined()) x.add_(position_table.index_select(0, indices({positions, tokens.size()})));
   }
 
-  void embedding_backward(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& dx, const Tensor& dtable,
-                          const Tensor& dposition_table) override {
+  void embedding_backward(std::span<const int32_t> tokens, const int32_t* positions, const Tensor& dx,
+                          const Tensor& dtable, const Tensor& dposition_table) override {
     dtable.index_add_(0, indices(tokens), dx.to(dtable.scalar_type()));
     if (dposition_table.defined())
       dposition_table.index_add_(0, indices({positions, tokens.size()}), dx.to(dposition_table.scalar_type()));
@@ -41,8 +41,8 @@ class ReferenceOps final : public Ops {
     if (copy_of_x.defined()) copy_of_x.copy_(x);
   }
 
-  void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy, const Tensor& dx,
-                     bool accumulate, const Tensor& dweight, const Tensor& dbias) override {
+  void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy,
+                     const Tensor& dx, bool accumulate, const Tensor& dweight, const Tensor& dbias) override {
     const bool layer = norm.kind == NormKind::kLayer;
     const Tensor rstd = statistics.rstd.unsqueeze(1);
     const Tensor normed = (layer ? x - statistics.mean.unsqueeze(1) : x) * rstd;
@@ -69,7 +69,8 @@ class ReferenceOps final : public Ops {
     if (dbias.defined()) dbias.add_(dy.sum(0));
   }
 
-  void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) override {
+  void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+                       bool accumulate) override {
     linear(x, weight, bias, y, accumulate);
   }
 
@@ -84,8 +85,8 @@ class ReferenceOps final : public Ops {
     out.copy_(x.reshape(out.sizes()));
   }
 
-  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient, const Tensor& dq_weight,
-                   const Tensor& dk_weight) override {
+  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
+                   const Tensor& dq_weight, const Tensor& dk_weight) override {
     const int64_t heads = qk.n_head + qk.n_kv_head;
     const Tensor target = gradient.narrow(1, 0, heads * qk.head_dim);
     Tensor g = target.reshape({in.size(0), heads, qk.head_dim});
@@ -102,8 +103,8 @@ class ReferenceOps final : public Ops {
     target.copy_(g.reshape(target.sizes()));
   }
 
-  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
-                 const Tensor& out, const Tensor& lse) override {
+  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+                 const DropoutMask& dropout, const Tensor& out, const Tensor& lse) override {
     for (int64_t row = 0; row < shape.rows; ++row) {  // row by row: the scores of one row are held at a time
       const Tensor s = scores(shape, row, q, k);
       const Tensor p = at::softmax(s, -1) * keep(shape, row, dropout);
@@ -113,8 +114,8 @@ class ReferenceOps final : public Ops {
   }
 
   void attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
-                          const DropoutMask& dropout, const Tensor&, const Tensor&, const Tensor& dout, const Tensor& dq,
-                          const Tensor& dk, const Tensor& dv) override {
+                          const DropoutMask& dropout, const Tensor&, const Tensor&, const Tensor& dout,
+                          const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
     const double scale = 1 / std::sqrt(static_cast<double>(shape.head_dim));
     for (int64_t row = 0; row < shape.rows; ++row) {
       const Tensor p = at::softmax(scores(shape, row, q, k), -1), mask = keep(shape, row, dropout);
@@ -122,25 +123,30 @@ class ReferenceOps final : public Ops {
       const Tensor dp = at::matmul(d, heads(v, row, shape, shape.n_kv_head).transpose(1, 2)) * mask;
       const Tensor ds = p * (dp - (p * dp).sum(-1, true)) * scale;
       part(dq, row, shape).copy_(join(at::matmul(ds, heads(k, row, shape, shape.n_kv_head))));
-      part(dk, row, shape).copy_(join(grouped(at::matmul(ds.transpose(1, 2), heads(q, row, shape, shape.n_head)), shape)));
+      part(dk, row, shape)
+          .copy_(join(grouped(at::matmul(ds.transpose(1, 2), heads(q, row, shape, shape.n_head)), shape)));
       part(dv, row, shape).copy_(join(grouped(at::matmul((p * mask).transpose(1, 2), d), shape)));
     }
   }
 
-  void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q, const Tensor& k,
-                        const Tensor& v, const Tensor& cache_k, const Tensor& cache_v, const Tensor& out) override {
+  void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q,
+                        const Tensor& k, const Tensor& v, const Tensor& cache_k, const Tensor& cache_v,
+                        const Tensor& out) override {
     for (const CachedSequence& s : sequences) {
       const int64_t keys = s.cached + s.count;
       auto store = [&](const Tensor& cache, const Tensor& fresh) {
         Tensor row = cache.select(0, s.cache_row);
         row.narrow(1, s.cached, s.count)
-            .copy_(fresh.narrow(0, s.first, s.count).reshape({s.count, shape.n_kv_head, shape.head_dim}).transpose(0, 1));
+            .copy_(
+                fresh.narrow(0, s.first, s.count).reshape({s.count, shape.n_kv_head, shape.head_dim}).transpose(0, 1));
         return row.narrow(1, 0, keys).repeat_interleave(shape.n_head / shape.n_kv_head, 0);
       };
       const Tensor all_k = store(cache_k, k), all_v = store(cache_v, v);
-      const Tensor queries = q.narrow(0, s.first, s.count).reshape({s.count, shape.n_head, shape.head_dim}).transpose(0, 1);
+      const Tensor queries =
+          q.narrow(0, s.first, s.count).reshape({s.count, shape.n_head, shape.head_dim}).transpose(0, 1);
       Tensor weights = at::matmul(queries, all_k.transpose(1, 2)) / std::sqrt(static_cast<double>(shape.head_dim));
-      const Tensor hidden = at::ones({s.count, keys}, at::TensorOptions().device(device_).dtype(at::kBool)).triu(s.cached + 1);
+      const Tensor hidden =
+          at::ones({s.count, keys}, at::TensorOptions().device(device_).dtype(at::kBool)).triu(s.cached + 1);
       weights = at::softmax(weights.masked_fill(hidden, -INFINITY), -1);
       out.narrow(0, s.first, s.count).copy_(join(at::matmul(weights, all_v)));
     }
@@ -152,7 +158,8 @@ class ReferenceOps final : public Ops {
     const Tensor output = activate(kind, fc), dy = h.clone();
     if (kind == ActivationKind::kSwiglu) {
       const int64_t width = h.size(1);
-      const Tensor gate = fc.narrow(1, 0, width).clone(), up = fc.narrow(1, width, width).clone(), s = at::sigmoid(gate);
+      const Tensor gate = fc.narrow(1, 0, width).clone(), up = fc.narrow(1, width, width).clone(),
+                   s = at::sigmoid(gate);
       fc.narrow(1, 0, width).copy_(dy * up * (s + gate * s * (1 - s)));
       fc.narrow(1, width, width).copy_(dy * gate * s);
     } else if (kind == ActivationKind::kRelu2) {
@@ -176,7 +183,8 @@ class ReferenceOps final : public Ops {
     out.index_copy_(0, row_indices(rows), x);
   }
 
-  void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap, double* nll) override {
+  void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap,
+                     double* nll) override {
     soft_cap(logits, softcap);
     const int64_t rows = logits.size(0);
     const Tensor target = indices({targets, static_cast<size_t>(rows)}).unsqueeze(1);
@@ -199,14 +207,17 @@ class ReferenceOps final : public Ops {
 
  private:
   static void assign(const Tensor& to, const Tensor& value, bool accumulate) {
-    if (accumulate) to.add_(value);
-    else to.copy_(value);
+    if (accumulate)
+      to.add_(value);
+    else
+      to.copy_(value);
   }
 
   at::ScalarType accumulation_type() const { return dtype_ == at::kDouble ? at::kDouble : at::kFloat; }
 
   Tensor indices(std::span<const int32_t> values) const {
-    return at::from_blob(const_cast<int32_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kInt).to(device_, at::kLong);
+    return at::from_blob(const_cast<int32_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kInt)
+        .to(device_, at::kLong);
   }
   Tensor row_indices(std::span<const int64_t> rows) const {
     return at::from_blob(const_cast<int64_t*>(rows.data()), {static_cast<int64_t>(rows.size())}, at::kLong).to(device_);
@@ -218,7 +229,8 @@ class ReferenceOps final : public Ops {
 
   Tensor rotate(const QkNormRope& qk, const Tensor& x, double direction) const {
     const Tensor position = indices({qk.positions, static_cast<size_t>(x.size(0))});
-    const Tensor c = qk.cosine.index_select(0, position).unsqueeze(1), s = direction * qk.sine.index_select(0, position).unsqueeze(1);
+    const Tensor c = qk.cosine.index_select(0, position).unsqueeze(1),
+                 s = direction * qk.sine.index_select(0, position).unsqueeze(1);
     const Tensor first = x.narrow(2, 0, qk.head_dim / 2), second = x.narrow(2, qk.head_dim / 2, qk.head_dim / 2);
     return at::cat({first * c - second * s, second * c + first * s}, 2);
   }
@@ -229,7 +241,10 @@ class ReferenceOps final : public Ops {
     return x.narrow(0, row * shape.length, shape.length);
   }
   static Tensor heads(const Tensor& x, int64_t row, const AttentionShape& shape, int64_t count) {
-    return part(x, row, shape).reshape({shape.length, count, shape.head_dim}).transpose(0, 1).repeat_interleave(shape.n_head / count, 0);
+    return part(x, row, shape)
+        .reshape({shape.length, count, shape.head_dim})
+        .transpose(0, 1)
+        .repeat_interleave(shape.n_head / count, 0);
   }
   static Tensor join(const Tensor& x) { return x.transpose(0, 1).reshape({x.size(1), x.size(0) * x.size(2)}); }
   static Tensor grouped(const Tensor& x, const AttentionShape& shape) {
@@ -237,8 +252,9 @@ class ReferenceOps final : public Ops {
   }
 
   Tensor scores(const AttentionShape& shape, int64_t row, const Tensor& q, const Tensor& k) const {
-    const Tensor s = at::matmul(heads(q, row, shape, shape.n_head), heads(k, row, shape, shape.n_kv_head).transpose(1, 2)) /
-                     std::sqrt(static_cast<double>(shape.head_dim));
+    const Tensor s =
+        at::matmul(heads(q, row, shape, shape.n_head), heads(k, row, shape, shape.n_kv_head).transpose(1, 2)) /
+        std::sqrt(static_cast<double>(shape.head_dim));
     const Tensor token = at::arange(shape.length, at::TensorOptions().device(device_).dtype(at::kLong));
     Tensor hidden = token.unsqueeze(0) > token.unsqueeze(1);
     if (shape.segment_start) {
@@ -256,8 +272,9 @@ class ReferenceOps final : public Ops {
     for (int64_t r = 0; r < rows; ++r) {
       const uint64_t row = static_cast<uint64_t>(first_row + r);
       for (int64_t c = 0; c < columns; ++c) {
-        const auto bits = base::philox({static_cast<uint32_t>(c / 4), mask.site, static_cast<uint32_t>(row), static_cast<uint32_t>(row >> 32)},
-                                       {static_cast<uint32_t>(mask.key), static_cast<uint32_t>(mask.key >> 32)});
+        const auto bits = base::philox(
+            {static_cast<uint32_t>(c / 4), mask.site, static_cast<uint32_t>(row), static_cast<uint32_t>(row >> 32)},
+            {static_cast<uint32_t>(mask.key), static_cast<uint32_t>(mask.key >> 32)});
         values[r * columns + c] = bits[static_cast<size_t>(c % 4)] >= threshold ? 1 / (1 - mask.rate) : 0;
       }
     }
@@ -270,7 +287,8 @@ class ReferenceOps final : public Ops {
   }
 
   static Tensor activate(ActivationKind kind, const Tensor& fc) {
-    if (kind == ActivationKind::kSwiglu) return at::silu(fc.narrow(1, 0, fc.size(1) / 2)) * fc.narrow(1, fc.size(1) / 2, fc.size(1) / 2);
+    if (kind == ActivationKind::kSwiglu)
+      return at::silu(fc.narrow(1, 0, fc.size(1) / 2)) * fc.narrow(1, fc.size(1) / 2, fc.size(1) / 2);
     return kind == ActivationKind::kRelu2 ? at::relu(fc).square() : at::gelu(fc);
   }
 
