@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <map>
+#include <unordered_set>
 
 #include "picochat/base/digest.hpp"
 #include "picochat/base/error.hpp"
@@ -20,6 +21,7 @@ using base::Path;
 constexpr const char* kMath = "skills_math";
 constexpr const char* kSpelling = "skills_spelling";
 constexpr const char* kChoice = "skills_choice";
+constexpr int64_t kAttempts = 12;  // draws before a repeated drill is let through
 
 // Operands uniform over 0 to 999 (factors over 2 to 12); a problem of the eval side is drawn again.
 std::string math_drill(base::Random& random, int64_t index) {
@@ -130,14 +132,21 @@ void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_row
                     const std::function<void(std::string_view, std::string_view)>& drill) {
   const auto total = static_cast<uint64_t>(math_rows + spelling_rows + choice_rows);
   if (total == 0) return;
-  // A permutation orders the drills without holding them; each is a function of its own number.
+  // A permutation orders the drills; each is a function of its own number and of how often what it drew was already
+  // there. A family with few different drills (small products, short words) hands its turn to the next kind.
   base::Permutation order(total, seed);
+  std::unordered_set<uint64_t> seen;
   for (uint64_t position = 0; position < total; ++position) {
-    auto index = static_cast<int64_t>(order(position));
-    base::Random random(seed, "tasks.skills_corpus", static_cast<uint64_t>(index) << 20);
-    if (index < math_rows) drill(math_drill(random, index), kMath);
-    else if (index < math_rows + spelling_rows) drill(spelling_drill(random, index - math_rows), kSpelling);
-    else drill(choice_drill(random), kChoice);
+    const auto index = static_cast<int64_t>(order(position));
+    std::string text;
+    for (int64_t attempt = 0; attempt < kAttempts; ++attempt) {
+      base::Random random(seed, "tasks.skills_corpus", static_cast<uint64_t>(index) << 20 | static_cast<uint64_t>(attempt) << 14);
+      if (index < math_rows) text = math_drill(random, index + attempt);
+      else if (index < math_rows + spelling_rows) text = spelling_drill(random, index - math_rows + attempt);
+      else text = choice_drill(random);
+      if (seen.insert(base::hash64(text)).second) break;
+    }
+    drill(text, index < math_rows ? kMath : index < math_rows + spelling_rows ? kSpelling : kChoice);
   }
 }
 

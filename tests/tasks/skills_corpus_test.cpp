@@ -47,6 +47,13 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
   for (int64_t h = 0; h < 10; ++h) EXPECT_NEAR(static_cast<double>(hundreds[h]), static_cast<double>(sums) / 10, static_cast<double>(sums) / 10 * 0.25) << h;
 }
 
+TEST(SkillsCorpus, AModestCorpusHasNoDrillTwice) {
+  std::set<std::string> seen;
+  for_each_drill(16000, 4000, 1500, 42, [&](std::string_view drill, std::string_view) {
+    EXPECT_TRUE(seen.insert(std::string(drill)).second) << drill;
+  });
+}
+
 TEST(SkillsCorpus, WritesTextOrShardsTheSameEachTime) {
   TestFolder folder("corpus");
   SkillsCorpusOptions o;
