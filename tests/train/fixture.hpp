@@ -10,6 +10,7 @@
 #include "picochat/tokenizer/tokenizer.hpp"
 #include "picochat/tokenizer/train.hpp"
 #include "picochat/train/token_shards.hpp"
+#include "support/deterministic_environment.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace picochat::train::testing {
