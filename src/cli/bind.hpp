@@ -9,7 +9,7 @@ namespace picochat::cli {
 // run: ExitCode(const S&, const Invocation&). The table outlives the command.
 template <typename S, typename Run>
 Command bind(std::vector<std::string> words, std::string summary, const base::OptionTable<S>& table, Run run) {
-  return {std::move(words), std::move(summary), &table.fields(), [&table, run](const Invocation& invocation) {
+  return {std::move(words), std::move(summary), &table.fields(), table.to_json(S{}), [&table, run](const Invocation& invocation) {
             S options;
             table.merge(options, invocation.flags, "command line");
             return run(options, invocation);

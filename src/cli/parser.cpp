@@ -17,34 +17,43 @@ using base::Json;
 
 std::string negated(const std::string& flag) { return "--no-" + flag.substr(2); }
 
-std::string help_of(const base::OptionField& field) {
+// What stands in help before the subcommands of a group.
+const std::map<std::string, std::string> kGroupSummaries{
+    {"run", "train: from text to a verdict"},
+    {"data", "look at, check and generate data"},
+    {"tok", "train and use tokenizers"},
+    {"eval", "ask a model and score its replies"}};
+
+std::string help_of(const base::OptionField& field, const Json& fallback) {
   std::string text = field.help;
   if (!field.choices.empty()) text += cat(" {", base::join(field.choices, ", "), "}");
+  const bool worth_saying = !fallback.is_null() && !fallback.is_array() && fallback != "" && !field.required;
+  if (worth_saying) text += cat(" [", fallback.is_string() ? fallback.get<std::string>() : base::dump(fallback, -1), "]");
   if (field.required) text += " (required)";
   return text;
 }
 
-void add_boolean(CLI::App& app, const base::OptionField& field, Json& flags) {
+void add_boolean(CLI::App& app, const base::OptionField& field, const Json& fallback, Json& flags) {
   auto set = [&flags, name = field.name](bool value) { return [&flags, name, value](std::int64_t) { flags[name] = value; }; };
   std::string on = field.flag(), off = field.no_flag();
   for (const auto& alias : field.aliases) on += "," + alias, off += "," + negated(alias);
-  app.add_flag_function(on, set(true), help_of(field))->group(field.hidden ? "" : field.group);
+  app.add_flag_function(on, set(true), help_of(field, fallback))->group(field.hidden ? "" : field.group);
   app.add_flag_function(off, set(false))->group("");
 }
 
-void add_value(CLI::App& app, const base::OptionField& field, Json& flags) {
+void add_value(CLI::App& app, const base::OptionField& field, const Json& fallback, Json& flags) {
   std::string names = field.flag();
   for (const auto& alias : field.aliases) names += "," + alias;
   CLI::Option* option = nullptr;
   if (field.kind == base::OptionKind::kList) {
     option = app.add_option_function<std::vector<std::string>>(names, [&flags, &field](const std::vector<std::string>& values) {
       flags[field.name] = values;
-    }, help_of(field));
+    }, help_of(field, fallback));
     option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   } else {
     option = app.add_option_function<std::string>(names, [&flags, &field](const std::string& text) {
       flags[field.name] = base::parse_option_text(field, text);
-    }, help_of(field));
+    }, help_of(field, fallback));
     option->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   }
   option->group(field.hidden ? "" : field.group)->type_name(field.metavar.empty() ? "" : field.metavar);
@@ -108,14 +117,17 @@ Parsed parse(const std::vector<Command>& commands, int argc, const char* const* 
       CLI::App*& next = groups[path];
       const bool leaf = &word == &command.words.back();
       if (!next) {
-        next = at->add_subcommand(word, leaf ? command.summary : "");
+        const auto group = kGroupSummaries.find(word);
+        next = at->add_subcommand(word, leaf ? command.summary : group == kGroupSummaries.end() ? "" : group->second);
         if (!leaf) next->require_subcommand(1);
       }
       at = next;
     }
     at->allow_extras();
-    for (const auto& field : *command.fields)
-      field.kind == base::OptionKind::kBool ? add_boolean(*at, field, parsed.flags) : add_value(*at, field, parsed.flags);
+    for (const auto& field : *command.fields) {
+      const Json fallback = command.defaults.contains(field.name) ? command.defaults.at(field.name) : Json(nullptr);
+      field.kind == base::OptionKind::kBool ? add_boolean(*at, field, fallback, parsed.flags) : add_value(*at, field, fallback, parsed.flags);
+    }
     leaves[&command] = at;
   }
   try {
@@ -124,9 +136,7 @@ Parsed parse(const std::vector<Command>& commands, int argc, const char* const* 
     parsed.text = cat("picochat ", base::build_info().version, "\n");
     return parsed;
   } catch (const CLI::CallForHelp&) {
-    const CLI::App* asked = &app;
-    while (!asked->get_subcommands().empty()) asked = asked->get_subcommands().front();
-    parsed.text = asked->help();
+    parsed.text = app.help();  // of the subcommand that was named, with its full name
     return parsed;
   } catch (const CLI::CallForAllHelp&) {
     parsed.text = app.help("", CLI::AppFormatMode::All);

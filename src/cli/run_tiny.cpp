@@ -8,7 +8,7 @@
 namespace picochat::cli {
 
 Command run_tiny_command() {
-  return {{"run", "tiny"}, "text to a trained, evaluated and judged model; run it again to go on", &gate::run_options().fields(),
+  return {{"run", "tiny"}, "text to a trained, evaluated and judged model; run it again to go on", &gate::run_options().fields(), gate::run_options().to_json(gate::RunOptions{}),
           [](const Invocation& invocation) {
             gate::ResolveContext context;
             if (const char* world = std::getenv("WORLD_SIZE")) context.world_size = std::atoll(world);

@@ -40,7 +40,7 @@ void add_data(Table& t) {
   t.add("min_score", &O::min_score, "leave out documents of a lower quality score").at_least(0).at_most(100).in(group);
   t.add("canary_count", &O::canary_count, "canary phrases put into the training text only, to probe memorization").at_least(0).in(group);
   t.add("split_mode", &O::split_mode, "hold out whole documents, or windows").choose({"document", "window"}).in(group);
-  t.add("base_dataset_mode", &O::base_dataset_mode, "sharded and memory stream windows, packed fits documents into rows")
+  t.add("base_dataset_mode", &O::base_dataset_mode, "all stream windows of memory-mapped tokens; packed also keeps attention inside each document")
       .choose({"memory", "sharded", "packed"}).in(group);
   t.add("base_shard_token_size", &O::base_shard_token_size, "tokens per shard file").at_least(1024).in(group);
   t.add("base_shard_cache_size", &O::base_shard_cache_size, "recorded only: shards are memory-mapped").at_least(1).in(group);

@@ -21,6 +21,7 @@ struct Command {
   std::vector<std::string> words;   // {"run", "tiny"}
   std::string summary;
   const std::vector<base::OptionField>* fields;
+  base::Json defaults;              // of the option struct, for help
   std::function<base::ExitCode(const Invocation&)> run;
 
   std::string name() const { return base_name(words); }
