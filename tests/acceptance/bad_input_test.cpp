@@ -52,7 +52,9 @@ TEST_F(BadInput, CorpusProblemsNameTheFile) {
   expect_refused({"run", "tiny", "--out-dir", path("r"), "--corpus-input", path("absent.txt")}, 4, HasSubstr("absent.txt"));
   write("empty.txt", "");
   expect_refused({"run", "tiny", "--out-dir", path("r1"), "--corpus-input", path("empty.txt")}, 4, HasSubstr("empty.txt"));
-  write("junk.txt", std::string("\x00\x01\x02\x7f\x45\x4c\x46\x00\x00\x00", 10) + std::string(3000, '\0'));
+  std::string junk(3000, '\0');
+  junk.replace(0, 4, "\x7f" "ELF");
+  write("junk.txt", junk);
   expect_refused({"run", "tiny", "--out-dir", path("r2"), "--corpus-input", path("junk.txt")}, 4, HasSubstr("junk.txt"));
   write("short.txt", "Just a few words of text, far fewer than any context.");
   expect_refused({"run", "tiny", "--out-dir", path("r3"), "--corpus-input", path("short.txt"), "--context-size", "512"}, 4, HasSubstr("too small"));
