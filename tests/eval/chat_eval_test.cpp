@@ -11,6 +11,7 @@
 #include "picochat/eval/scoring.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "picochat/train/checkpoint.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace picochat::eval {
 namespace {
@@ -125,9 +126,7 @@ TEST(SftFit, ACapChoosesByHashNotByPlace) {
 class Commands : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = base::Path(testing::TempDir()) / "eval_commands";
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
+    folder_ = temporary_.path();  // tests run in processes of their own, several at once
     auto model = random_model();
     train::save_checkpoint(files_, folder_ / "checkpoint",
                            {.config = model.config, .parameters = model.parameters, .metadata = {{"step", 12}, {"train_loss", 1.5}}, .state = {}, .training_state = {}});
@@ -137,7 +136,7 @@ class Commands : public testing::Test {
     options_.out_dir = (folder_ / "out").string();
     options_.max_new_tokens = 8;
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
+  test::TemporaryFolder temporary_;
   base::FileSystem& files_ = base::real_file_system();
   base::Path folder_;
   ChatEvalOptions options_;
