@@ -38,8 +38,7 @@ struct RunContext {
   gate::PreflightFacts facts;
   gate::Preflight preflight;
   std::shared_ptr<tokenizer::Tokenizer> tokenizer;
-  Json bigram;                                     // baseline; null: not measured
-  Json base_report, sft_report, sft_data_report;   // training reports
+  Json base_report, sft_report;                    // training reports
   Json sft_fit, sft_fit_heldout, eval;             // whole eval reports; null: not run
   evidence::RunFacts summary;
 

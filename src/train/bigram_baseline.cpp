@@ -76,13 +76,8 @@ ValidationResult bigram_baseline(const TokenStream& train, const TokenStream& va
   for (int64_t window = 0; window < (validation.size() - 1) / context_size; ++window) {
     validation.read(window * context_size, tokens);
     SequenceScore score;
-    for (size_t i = 0; i + 1 < tokens.size(); ++i) {
-      const double nats = -bigram.log_probability(tokens[i], tokens[i + 1]);
-      const uint32_t bytes = byte_lengths[static_cast<size_t>(tokens[i + 1])];
-      score.nats += nats;
-      score.tokens += 1;
-      if (bytes > 0) score.text_nats += nats, score.bytes += bytes;
-    }
+    for (size_t i = 0; i + 1 < tokens.size(); ++i)
+      score.add(-bigram.log_probability(tokens[i], tokens[i + 1]), byte_lengths[static_cast<size_t>(tokens[i + 1])]);
     scores.push_back(score);
   }
   return summarize(scores);

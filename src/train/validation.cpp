@@ -42,7 +42,7 @@ class WindowValidator final : public Validator {
       transformer.score(batch.view(), parameters, nll.data());
       for (int64_t row = 0; row < batch.rows; ++row) {
         SequenceScore score;
-        for (int64_t i = row * context_; i < (row + 1) * context_; ++i) add(score, nll[static_cast<size_t>(i)], batch.targets[static_cast<size_t>(i)]);
+        for (int64_t i = row * context_; i < (row + 1) * context_; ++i) score.add(nll[static_cast<size_t>(i)], bytes_[static_cast<size_t>(batch.targets[static_cast<size_t>(i)])]);
         scores.push_back(score);
       }
     }
@@ -50,12 +50,6 @@ class WindowValidator final : public Validator {
   }
 
  private:
-  void add(SequenceScore& score, float nll, int32_t target) const {
-    const uint32_t bytes = bytes_[static_cast<size_t>(target)];
-    score.nats += nll;
-    score.tokens += 1;
-    if (bytes > 0) score.text_nats += nll, score.bytes += bytes;
-  }
   const TokenStream& stream_;
   int64_t context_, batch_;
   bool isolate_;
@@ -91,10 +85,7 @@ class SftValidator final : public Validator {
             segment = batch.segment_start[cell];
           }
           if (batch.weights[cell] == 0) continue;
-          const uint32_t bytes = bytes_[static_cast<size_t>(batch.targets[cell])];
-          score.nats += nll[cell];
-          score.tokens += 1;
-          if (bytes > 0) score.text_nats += nll[cell], score.bytes += bytes;
+          score.add(nll[cell], bytes_[static_cast<size_t>(batch.targets[cell])]);
         }
         if (score.tokens > 0) scores.push_back(score);
       }

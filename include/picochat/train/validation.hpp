@@ -25,6 +25,13 @@ struct SequenceScore {
   double nats = 0;        // all scored tokens
   double text_nats = 0;   // scored tokens that stand for bytes of text (specials do not)
   int64_t tokens = 0, bytes = 0;
+
+  // One scored token that stands for `bytes_of_token` bytes of text.
+  void add(double token_nats, uint32_t bytes_of_token) {
+    nats += token_nats;
+    ++tokens;
+    if (bytes_of_token > 0) text_nats += token_nats, bytes += bytes_of_token;
+  }
 };
 // The standard error is that of a ratio estimator over sequences (Cochran, Sampling Techniques, 6.4).
 ValidationResult summarize(const std::vector<SequenceScore>& scores);
