@@ -2,6 +2,7 @@
 set -euo pipefail
 
 PICOCHAT_CUDA=${PICOCHAT_CUDA:-auto}
+PICOCHAT_ARROW=${PICOCHAT_ARROW:-auto}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/picochat
 

@@ -6,8 +6,9 @@ a folder shared by all checkouts of one user:
 
     <cache>/<wheel>              downloads, each verified by its digest before it gets this name
     <cache>/libtorch-<version>/  torch/{include,lib,share}, nvidia/*/lib, licenses/, .unpacked/<wheel>
+    <cache>/arrow-<version>/     pyarrow/{include,*.so.*}, licenses/, .unpacked/<wheel>  (--groups arrow, alone)
 
-The last line of the output is that folder. Every step ends with a rename, and the mark in .unpacked is written last: a killed run leaves
+The last line of the output is the folder that was filled. Every step ends with a rename, and the mark in .unpacked is written last: a killed run leaves
 nothing that a later one would take for whole. Exit code 5: the environment (network, disk).
 """
 
@@ -109,13 +110,15 @@ def download(wheel, cache):
 
 
 def wanted_member(wheel, name):
-    """Where a file of the wheel goes below the LibTorch folder, or None."""
+    """Where a file of the wheel goes below the folder to be filled, or None."""
     if ".dist-info/" in name:
         leaf = name.rsplit("/", 1)[1]
         return f"licenses/{wheel.package}/{leaf}" if leaf.lower().startswith(("license", "notice")) else None
     if wheel.group == "torch":
         parts = name.split("/")
         return name if parts[0] == "torch" and len(parts) > 2 and parts[1] in ("include", "lib", "share") else None
+    if wheel.group == "arrow":
+        return name if name.startswith(("pyarrow/include/", "pyarrow/libarrow.so.", "pyarrow/libparquet.so.")) else None
     return name if name.startswith("nvidia/") and "/lib/" in name or name.endswith("/nccl.h") else None
 
 
@@ -141,14 +144,15 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lock", type=pathlib.Path, required=True)
     parser.add_argument("--cache", type=pathlib.Path, required=True)
-    parser.add_argument("--groups", nargs="+", required=True, choices=["torch", "runtime", "cuda"])
+    parser.add_argument("--groups", nargs="+", required=True, choices=["torch", "runtime", "cuda", "arrow"])
     parser.add_argument("--toolkit-libraries", nargs="*", type=pathlib.Path, default=[],
                         help="folders of a CUDA toolkit: libraries found there are not fetched")
     arguments = parser.parse_args()
     try:
         wheels = read_lock(arguments.lock)
-        version = next(wheel.version for wheel in wheels if wheel.group == "torch")
-        root = arguments.cache / f"libtorch-{version}"
+        group, name = ("arrow", "arrow") if arguments.groups == ["arrow"] else ("torch", "libtorch")
+        version = next(wheel.version for wheel in wheels if wheel.group == group)
+        root = arguments.cache / f"{name}-{version}"
         root.mkdir(parents=True, exist_ok=True)
         with open(arguments.cache / ".lock", "w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two checkouts set up at once: the second finds all done

@@ -13,14 +13,15 @@ namespace {
 using base::cat;
 using base::Json;
 
-constexpr std::array<std::string_view, 10> kUnexpected = {"unsupported_extension", "binary", "not_utf8", "empty_text", "no_documents",
+constexpr std::array<std::string_view, 12> kUnexpected = {"unsupported_extension", "binary", "not_utf8", "empty_text", "no_documents",
                                                           "missing_text_column", "text_column_not_string", "row_not_object", "row_too_long",
-                                                          "invalid_json"};
+                                                          "invalid_json", "wrong_field_count", "unterminated_quote"};
 
 std::string remedy_for(const std::string& reason, const ManifestFile& file) {
   if (reason == "binary") return "it holds control bytes like a binary file; exclude it in the recipe";
   if (reason == "not_utf8") return "its text is not UTF-8; convert it, for example with `iconv -f WINDOWS-1252 -t UTF-8`";
-  if (reason == "missing_text_column") return cat("rows need a \"text\" key; found: ", file.columns_found.empty() ? "none" : file.columns_found);
+  if (reason == "missing_text_column" || reason == "text_column_not_string")
+    return cat("rows need a text column; found: ", file.columns_found.empty() ? "none" : file.columns_found, "; a recipe names another with \"text_column\"");
   return "";
 }
 
@@ -80,9 +81,11 @@ std::vector<std::string> warnings_of(const Manifest& manifest) {
       if (!rows.empty()) add(cat(file.path, ": rows left out: ", joined_lines(rows, file.first_skipped_line)));
     }
   }
-  for (const auto& [extension, found] : unsupported)
+  for (const auto& [extension, found] : unsupported) {
+    const std::string advice = conversion_advice(found.second);
     add(cat(base::grouped(found.first), found.first == 1 ? " file" : " files", " left out, unsupported_extension ",
-            extension.empty() ? "(none)" : extension, " (", found.first == 1 ? "" : "first: ", found.second, ")"));
+            extension.empty() ? "(none)" : extension, " (", found.first == 1 ? "" : "first: ", found.second, ")", advice.empty() ? "" : ": ", advice));
+  }
   if (more > 0) warnings.push_back(cat("... and ", base::grouped(static_cast<int64_t>(more)), " more files; the manifest lists them"));
 
   const Statistics& stats = manifest.stats;
@@ -108,7 +111,7 @@ void require_documents(const Manifest& manifest) {
     found.push_back(cat(file.path, ": ", why));
   }
   throw base::bad_input({.what = "the corpus has no usable document", .where = manifest.sources.empty() ? "" : manifest.sources.front().path,
-                         .expected = "text files, or JSON Lines rows with a \"text\" string", .found = base::join(found, "; "),
+                         .expected = "text files, or rows with a \"text\" string", .found = base::join(found, "; "),
                          .remedy = manifest.min_quality_score > 0 ? "lower --min-score, or name other text" : "name a file or folder with text"});
 }
 

@@ -21,7 +21,11 @@ struct Round {
   std::vector<Chunk> chunks;  // slots keep their buffers from round to round
   size_t used = 0;
   std::vector<ChunkResult> results;
-  std::vector<std::pair<size_t, std::string>> unreadable;  // file, reason
+  struct Unreadable {
+    size_t file;
+    std::string reason, detail;
+  };
+  std::vector<Unreadable> unreadable;
   uint64_t bytes = 0;
 };
 
@@ -41,7 +45,7 @@ class Scanner {
       ManifestFile record;
       record.path = file.name;
       record.label = file.label;
-      record.format = file.format == Format::kJsonl ? "jsonl" : file.format == Format::kText ? "text" : "unsupported";
+      record.format = kind_name(file.kind);
       record.bytes = file.bytes;
       record.reason = file.reason;
       if (file.included) total_bytes_ += file.bytes;
@@ -98,12 +102,12 @@ class Scanner {
         const SourceFile& file = corpus_.files()[file_++];
         if (!file.included) continue;
         if (ended[file.source]) {
-          round.unreadable.emplace_back(file_ - 1, "source_limit");
+          round.unreadable.push_back({file_ - 1, "source_limit", ""});
           continue;
         }
         reader_.emplace(file, limits_.read);
         if (!reader_->reason().empty()) {
-          round.unreadable.emplace_back(file_ - 1, reader_->reason());
+          round.unreadable.push_back({file_ - 1, reader_->reason(), reader_->detail()});
           reader_.reset();
           continue;
         }
@@ -131,6 +135,10 @@ class Scanner {
 
   void digest(const Round& round, size_t begin, size_t end) {
     const size_t file = index_of(round.chunks[begin]);
+    if (!round.chunks[begin].is_file_bytes) {  // unpacked or decoded: the file itself is digested, once
+      if (round.chunks[begin].first) digests_[file] = base::sha256_file(corpus_.files()[file].path);
+      return;
+    }
     if (!digesting_[file]) digesting_[file].emplace();
     for (size_t i = begin; i < end; ++i) digesting_[file]->update(round.chunks[i].bytes());
     if (!round.chunks[end - 1].last) return;
@@ -139,7 +147,10 @@ class Scanner {
   }
 
   void merge(Round& round) {
-    for (const auto& [file, reason] : round.unreadable) manifest_.files[file].reason = reason;
+    for (auto& [file, reason, detail] : round.unreadable) {
+      manifest_.files[file].reason = reason;
+      manifest_.files[file].columns_found = detail;
+    }
     for (size_t i = 0; i < round.used; ++i) merge_chunk(round.chunks[i], round.results[i]);
   }
 

@@ -1,7 +1,6 @@
 // Corpus::open: from a path, a recipe or a pack to the list of files, each with whether it is read
 // and, if not, why.
 #include <algorithm>
-#include <array>
 #include <map>
 #include <set>
 
@@ -14,17 +13,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::array<std::string_view, 4> kTextExtensions = {".txt", ".text", ".md", ".py"};
-constexpr const char* kReadable = ".txt .text .md .py (a file is a document) and .jsonl (a row is a document)";
-
 // What nobody means when naming a folder. A recipe's "exclude" adds to it.
 const std::vector<std::string> kNeverMeant = {"**/.*/**", "**/.*", "**/__pycache__/**"};
-
-Format format_of(const Path& path) {
-  const std::string extension = base::lower_ascii(path.extension().string());
-  if (extension == ".jsonl") return Format::kJsonl;
-  return std::find(kTextExtensions.begin(), kTextExtensions.end(), extension) != kTextExtensions.end() ? Format::kText : Format::kUnsupported;
-}
 
 bool excluded(const std::vector<std::string>& globs, const Path& within_root, const Path& within_source) {
   std::string by_root = within_root.generic_string();
@@ -68,7 +58,8 @@ struct Resolver {
     Path relative = fs::absolute(path).lexically_normal().lexically_relative(fs::absolute(root).lexically_normal());
     file.name = (relative.empty() ? path : relative).generic_string();
     file.label = source.label;
-    file.format = format_of(path);
+    file.kind = file_kind(path.filename().string());
+    file.text_column = source.text_column;
     file.source = index;
     std::error_code error;
     file.bytes = fs::file_size(path, error);
@@ -87,7 +78,7 @@ struct Resolver {
     // A file given by its own name is meant, whatever the name.
     if (within_source != within_source.filename() || fs::is_directory(source.path))
       if (excluded(kNeverMeant, within_source, within_source)) return "excluded";
-    if (file.format == Format::kUnsupported) return "unsupported_extension";
+    if (file.kind.format == Format::kUnsupported) return "unsupported_extension";
     if (std::string leftover = import_leftover(file.path); !leftover.empty()) return leftover;
     std::error_code ignored;
     const Path canonical = fs::weakly_canonical(file.path, ignored);
@@ -105,7 +96,7 @@ struct Resolver {
 };
 
 [[noreturn]] void nothing_to_read(const std::vector<SourceFile>& files, const std::string& where) {
-  if (files.empty()) throw base::bad_input({.what = "the corpus folder holds no files", .where = where, .expected = kReadable, .remedy = "put text there, or name another folder"});
+  if (files.empty()) throw base::bad_input({.what = "the corpus folder holds no files", .where = where, .expected = kReadableFiles, .remedy = "put text there, or name another folder"});
   std::map<std::string, int64_t> found;
   for (const auto& file : files) {
     std::string extension = Path(file.name).extension().string();
@@ -113,8 +104,11 @@ struct Resolver {
   }
   std::vector<std::string> parts;
   for (const auto& [what, count] : found) parts.push_back(base::cat(count, count == 1 ? " file " : " files ", what));
-  throw base::bad_input({.what = "no file of the corpus can be read", .where = where, .expected = kReadable, .found = base::join(parts, ", "),
-                         .remedy = "convert the files to .txt or .jsonl ({\"text\": ...} on each line), or correct the path or the excludes"});
+  std::string advice;
+  for (const auto& file : files)
+    if (advice.empty()) advice = conversion_advice(file.name);
+  if (advice.empty()) advice = "convert the files to .txt or .jsonl ({\"text\": ...} on each line), or correct the path or the excludes";
+  throw base::bad_input({.what = "no file of the corpus can be read", .where = where, .expected = kReadableFiles, .found = base::join(parts, ", "), .remedy = advice});
 }
 
 }  // namespace

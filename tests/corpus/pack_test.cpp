@@ -170,8 +170,8 @@ TEST(Corpus, WhatCannotBeReadIsAnErrorWithARemedy) {
   expect_error(ExitCode::kBadInput, {"holds no files"}, [&] { open_input(folder.path()); });
   folder.write("a.pdf", "x");
   folder.write("b.pdf", "x");
-  folder.write("data.csv", "x");
-  expect_error(ExitCode::kBadInput, {"2 files .pdf", "1 file .csv", ".jsonl"}, [&] { open_input(folder.path()); });
+  folder.write("data.xml", "x");
+  expect_error(ExitCode::kBadInput, {"2 files .pdf", "1 file .xml", ".jsonl", "pdftotext"}, [&] { open_input(folder.path()); });
   expect_error(ExitCode::kBadInput, {"1 file .pdf"}, [&] { open_input(folder / "a.pdf"); });
   expect_error(ExitCode::kUsage, {"no corpus is given"}, [&] { Corpus::open({}); });
   folder.write("p.json", R"({"corpus":{"recipe":"none.json"},"chat":"a","eval":"b"})");

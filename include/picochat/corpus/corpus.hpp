@@ -12,6 +12,7 @@
 
 #include "picochat/base/file_system.hpp"
 #include "picochat/corpus/document.hpp"
+#include "picochat/corpus/file_format.hpp"
 #include "picochat/corpus/manifest.hpp"
 #include "picochat/corpus/pack.hpp"
 
@@ -22,14 +23,13 @@ struct CorpusOptions {
   int64_t min_score = 0;                    // documents of a lower quality score are left out (0-100)
 };
 
-enum class Format { kText, kJsonl, kUnsupported };
-
 struct SourceFile {
   Path path;         // to open it
   std::string name;  // relative to the recipe's folder, or to the input: what manifests show
   std::string label;
-  Format format = Format::kUnsupported;
-  uint64_t bytes = 0;
+  FileKind kind;
+  std::string text_column = "text";
+  uint64_t bytes = 0;  // of the file, packed as it is
   size_t source = 0;    // index into sources()
   bool included = true;
   std::string reason;   // "included", or why not: "unsupported_extension", "excluded", "recipe_excluded", ...

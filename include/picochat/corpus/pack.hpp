@@ -32,6 +32,7 @@ struct RecipeSource {
   Path path;          // resolved against the recipe's folder
   std::string given;  // as written in the recipe
   std::string label = "corpus";
+  std::string text_column = "text";        // of rows; dotted for members of structs
   bool include = true;
   std::vector<std::string> exclude;
   std::string reason = "recipe_excluded";  // shown when include is false
