@@ -4,6 +4,7 @@ find_package(OpenSSL REQUIRED)
 find_package(nlohmann_json 3.10 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(simdjson REQUIRED)
+find_package(LibArchive REQUIRED)
 find_path(XXHASH_INCLUDE_DIR xxhash.h REQUIRED)
 find_package(ZLIB REQUIRED)
 find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
@@ -11,7 +12,8 @@ find_library(ZSTD_LIBRARY zstd REQUIRED)
 
 add_library(picochat_plain_dependencies INTERFACE)
 target_link_libraries(picochat_plain_dependencies INTERFACE
-  Threads::Threads OpenSSL::Crypto nlohmann_json::nlohmann_json simdjson::simdjson ZLIB::ZLIB ${ZSTD_LIBRARY})
+  Threads::Threads OpenSSL::Crypto nlohmann_json::nlohmann_json simdjson::simdjson ZLIB::ZLIB ${ZSTD_LIBRARY}
+  LibArchive::LibArchive)
 target_include_directories(picochat_plain_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR} ${ZSTD_INCLUDE_DIR})
 
 if(PICOCHAT_TORCH)

@@ -22,7 +22,8 @@ const std::map<std::string, std::string> kGroupSummaries{
     {"run", "train: from text to a verdict"},
     {"data", "look at, check and generate data"},
     {"tok", "train and use tokenizers"},
-    {"eval", "ask a model and score its replies"}};
+    {"eval", "ask a model and score its replies"},
+    {"gate", "judge a run, or judge it again from its files"}};
 
 std::string help_of(const base::OptionField& field, const Json& fallback) {
   std::string text = field.help;
@@ -42,14 +43,14 @@ void add_boolean(CLI::App& app, const base::OptionField& field, const Json& fall
 }
 
 void add_value(CLI::App& app, const base::OptionField& field, const Json& fallback, Json& flags) {
-  std::string names = field.flag();
+  std::string names = field.positional ? cat(field.name, ",", field.flag()) : field.flag();
   for (const auto& alias : field.aliases) names += "," + alias;
   CLI::Option* option = nullptr;
   if (field.kind == base::OptionKind::kList) {
     option = app.add_option_function<std::vector<std::string>>(names, [&flags, &field](const std::vector<std::string>& values) {
       flags[field.name] = values;
     }, help_of(field, fallback));
-    option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+    option->expected(field.positional ? -1 : 1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   } else {
     option = app.add_option_function<std::string>(names, [&flags, &field](const std::string& text) {
       flags[field.name] = base::parse_option_text(field, text);

@@ -9,5 +9,6 @@ Command run_tiny_command();
 std::vector<Command> data_commands();
 std::vector<Command> tok_commands();
 std::vector<Command> eval_commands();
+std::vector<Command> evidence_commands();
 
 }  // namespace picochat::cli

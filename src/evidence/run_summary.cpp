@@ -3,6 +3,7 @@
 #include "picochat/base/artifact.hpp"
 #include "picochat/base/digest.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/evidence/report_html.hpp"
 #include "picochat/evidence/train_report.hpp"
 
 namespace picochat::evidence {
@@ -52,6 +53,7 @@ Json build_summary(const RunFacts& facts) {
 
 void write_summary(base::FileSystem& files, const base::Path& run_dir, const Json& summary) {
   base::write_file(files, run_dir / "summary.md", summary_markdown(summary));
+  write_report_html(files, run_dir, summary);
   base::write_file(files, run_dir / "summary.json", base::dump(summary) + "\n");
 }
 

@@ -2,8 +2,8 @@
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/chat_eval.hpp"
+#include "picochat/evidence/judge.hpp"
 #include "picochat/gate/release_gate.hpp"
-#include "picochat/gate/reports.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "run_context.hpp"
 
@@ -63,29 +63,7 @@ void eval_stages(RunContext& run) {
 }
 
 gate::GateVerdict gate_stage(RunContext& run) {
-  const auto& options = run.options();
-  gate::GateEvidence evidence;
-  evidence.preflight = gate::preflight_evidence(base::read_json(run.at("preflight.json")), "preflight.json");
-  evidence.preflight->digest = base::sha256_file(run.at("preflight.json")).hex();
-  evidence.honesty = gate::honesty_facts(run.honesty_report, "honesty/honesty_report.json");
-  evidence.honesty->digest = base::sha256_file(run.at("honesty/honesty_report.json")).hex();
-  auto collect = [&](const Json& report, const std::string& path) {
-    auto part = gate::eval_evidence(report, path);
-    part.digest = base::sha256_file(run.at(path)).hex();
-    return part;
-  };
-  evidence.sft_fit = collect(run.sft_fit, "sft_fit/eval_report.json");
-  evidence.sft_fit_heldout = collect(run.sft_fit_heldout, "sft_fit_heldout/eval_report.json");
-  evidence.eval = collect(run.eval, "eval/eval_report.json");
-  evidence.digests = {{"checkpoint", digest_of(run.at("sft/checkpoint")).hex()}, {"base_checkpoint", digest_of(run.at("base/checkpoint")).hex()},
-                      {"tokenizer", run.tokenizer_digest().hex()}, {"eval_input", base::sha256_file(run.eval_input).hex()},
-                      {"chat_input", base::sha256_file(run.chat_input).hex()}, {"corpus_manifest", base::sha256_file(run.at("corpus_manifest.json")).hex()},
-                      {"honesty", evidence.honesty->digest}, {"preflight", evidence.preflight->digest}};
-  const auto verdict = gate::judge(evidence, gate::parse_gate_profile(options.long_run_gate_profile, "--long-run-gate-profile"));
-  base::write_file(run.files, run.at("gate/gate_evidence.json"), base::dump(gate::to_json(evidence)) + "\n");
-  base::write_file(run.files, run.at("gate/gate.md"), gate::gate_markdown(verdict));
-  base::write_file(run.files, run.at("gate/gate.json"), base::dump(gate::to_json(verdict)) + "\n");
-  return verdict;
+  return evidence::judge_run(run.files, run.dir, gate::parse_gate_profile(run.options().long_run_gate_profile, "--long-run-gate-profile"));
 }
 
 }  // namespace picochat::factory

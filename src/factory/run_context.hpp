@@ -53,6 +53,8 @@ void run_stage(RunContext& run, int number, const StageKey& key, const std::vect
 // For base and sft: refuses to discard finished or resumable training when the key differs.
 void refuse_changed_training(RunContext& run, const StageKey& key);
 
+// inputs.cpp: copies of what the run was made from, so that its directory is whole without the pack
+void record_inputs(RunContext& run);
 // data_stages.cpp
 void corpus_stage(RunContext& run);
 void honesty_stage(RunContext& run);

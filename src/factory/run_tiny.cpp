@@ -209,6 +209,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   write_run_file(run);
   discard_fresh(run);
   find_rows(run);
+  record_inputs(run);
 
   corpus_stage(run);
   run.chat_report = tasks::inspect_chat_rows(run.chat_input);

@@ -22,6 +22,7 @@ struct OptionField {
   bool nullable = false;  // std::optional member: absent means "not set"
   bool required = false;
   bool hidden = false;    // parsed, not shown in help
+  bool positional = false;  // also taken without its flag: `picochat run verify RUN`
   std::string help;
   std::string metavar;
   std::string group = "Options";
@@ -45,6 +46,7 @@ struct OptionField {
   OptionField& at_most(double bound) { maximum = bound; return *this; }
   OptionField& alias(std::string flag) { aliases.push_back(std::move(flag)); return *this; }
   OptionField& must() { required = true; return *this; }
+  OptionField& place() { positional = true; return *this; }
   OptionField& hide() { hidden = true; return *this; }
   OptionField& refuse(std::string value, std::string pointer) { refused.emplace_back(std::move(value), std::move(pointer)); return *this; }
   OptionField& in(std::string group_name) { group = std::move(group_name); return *this; }

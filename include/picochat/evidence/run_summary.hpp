@@ -39,7 +39,7 @@ std::string summary_markdown(const base::Json& summary);
 std::string end_of_run_text(const base::Json& summary, const std::string& run_dir, const std::string& category_table,
                             const std::string& generations);
 
-// <run_dir>/summary.md, then summary.json (last: a summary.json means that the run is complete).
+// <run_dir>/summary.md and report.html, then summary.json (last: a summary.json means that the run is complete).
 void write_summary(base::FileSystem& files, const base::Path& run_dir, const base::Json& summary);
 
 }  // namespace picochat::evidence

@@ -1,0 +1,23 @@
+// `gate judge`: judges a finished run anew, after evidence was added to it.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "picochat/base/command_output.hpp"
+#include "picochat/base/file_system.hpp"
+#include "picochat/base/options.hpp"
+
+namespace picochat::factory {
+
+struct JudgeAgainOptions {
+  std::string run_dir;
+  std::optional<std::string> profile;  // default: the one that the run was judged under
+  bool json = false;
+};
+const base::OptionTable<JudgeAgainOptions>& judge_again_options();
+// Writes gate/, summary.json and summary.md anew. {"status": "approved" | "warn" | "blocked", ...}: the verdict.
+base::CommandOutput judge_again(base::FileSystem& files, const JudgeAgainOptions& options);
+
+}  // namespace picochat::factory
