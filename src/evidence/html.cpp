@@ -81,7 +81,7 @@ p{margin:.5rem 0}.soft{color:var(--soft)}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(12rem,1fr));gap:.6rem;margin:1rem 0}
 .card{background:var(--panel);border:1px solid var(--line);border-radius:.4rem;padding:.6rem .8rem}
 .card b{display:block;font-size:1.1rem;overflow-wrap:anywhere}.card span{color:var(--soft);font-size:.85rem}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto;margin:.3rem 0 1.2rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem}caption{text-align:left;color:var(--soft);padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .6rem .3rem 0;border-bottom:1px solid var(--line)}thead th{color:var(--soft);font-weight:500}tbody th{font-weight:500}
 .bar{position:relative;display:inline-block;width:8rem;height:.7rem;background:var(--line);border-radius:.2rem;vertical-align:middle;margin-right:.5rem}

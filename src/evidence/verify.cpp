@@ -106,8 +106,8 @@ class Verifier {
     } catch (const base::Error& error) {
       return problem("gate/gate.json", cat("the gate cannot be replayed: ", error.details().what));
     }
-    for (const auto& line : replay_->evidence_differences) problem("gate/gate_evidence.json", line);
-    for (const auto& line : replay_->verdict_differences) problem("gate/gate.json", line);
+    first_of("gate/gate_evidence.json", replay_->evidence_differences);
+    first_of("gate/gate.json", replay_->verdict_differences);
   }
 
   base::CommandOutput result(const std::string& target) const {
@@ -129,6 +129,12 @@ class Verifier {
   }
 
  private:
+  // One altered report shows in many figures: the first stands for them.
+  void first_of(const std::string& file, const std::vector<std::string>& lines) {
+    if (lines.empty()) return;
+    problem(file, lines.size() == 1 ? lines.front() : cat(lines.front(), " (and ", lines.size() - 1, " more: `picochat gate replay` lists them)"));
+  }
+
   void problem(const std::string& file, const std::string& what) {
     for (const auto& [known, text] : problems_)
       if (known == file && text == what) return;
