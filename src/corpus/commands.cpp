@@ -86,7 +86,7 @@ CorpusOptions corpus_options(const std::optional<std::string>& dataset_pack, con
 const base::OptionTable<InspectOptions>& inspect_options() {
   static const base::OptionTable<InspectOptions> table = [] {
     base::OptionTable<InspectOptions> t;
-    t.add("input", &InspectOptions::input, "text file, .jsonl file or folder").must().metavar = "PATH";
+    t.add("input", &InspectOptions::input, "file or folder of documents").must().metavar = "PATH";
     t.add("json", &InspectOptions::json, "print JSON");
     return t;
   }();
@@ -104,7 +104,7 @@ const base::OptionTable<BuildOptions>& build_options() {
   static const base::OptionTable<BuildOptions> table = [] {
     base::OptionTable<BuildOptions> t;
     t.add("dataset_pack", &BuildOptions::dataset_pack, "dataset pack").alias("--pack").metavar = "FILE";
-    t.add("input", &BuildOptions::input, "text file, .jsonl file or folder").metavar = "PATH";
+    t.add("input", &BuildOptions::input, "file or folder of documents").metavar = "PATH";
     t.add("recipe", &BuildOptions::recipe, "corpus recipe").metavar = "FILE";
     t.add("out", &BuildOptions::out, "corpus.txt to write: documents joined by a blank line").must().metavar = "FILE";
     t.add("manifest", &BuildOptions::manifest, "manifest to write (default: corpus_manifest.json beside --out)").metavar = "FILE";

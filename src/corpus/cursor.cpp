@@ -96,6 +96,33 @@ ReadTally Corpus::for_each_document(const std::function<bool(Document&&)>& visit
   return cursor.tally();
 }
 
+std::vector<std::string> Corpus::sample(uint64_t bytes) const {
+  constexpr size_t kFiles = 64;
+  std::vector<size_t> included;
+  for (size_t i = 0; i < files_.size(); ++i)
+    if (files_[i].included) included.push_back(i);
+  const size_t count = std::min(kFiles, included.size());
+  std::vector<std::string> texts;
+  for (size_t k = 0; k < count; ++k) {
+    Corpus one = without_weights();
+    one.files_ = {files_[included[k * included.size() / count]]};
+    uint64_t left = bytes / count;
+    one.for_each_document([&](Document&& document) {
+      if (document.text.size() > left) document.text.resize(left);
+      left -= document.text.size();
+      texts.push_back(std::move(document.text));
+      return left > 0;
+    });
+  }
+  return texts;
+}
+
+Corpus Corpus::without_weights() const {
+  Corpus corpus = *this;
+  for (auto& source : corpus.sources_) source.weight = 1;
+  return corpus;
+}
+
 std::function<bool(std::string&)> Corpus::texts() const {
   auto cursor = std::make_shared<DocumentCursor>(*this, ReadLimits{});
   return [cursor, document = Document{}](std::string& text) mutable {

@@ -18,6 +18,7 @@ class DocumentCursor {
   DocumentCursor& operator=(const DocumentCursor&) = delete;
   bool next(Document& document);
   const ReadTally& tally() const { return tally_; }
+  size_t source() const { return source_; }  // of the last document
 
  private:
   bool next_file();

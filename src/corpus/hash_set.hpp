@@ -15,17 +15,19 @@ class HashSet {
  public:
   explicit HashSet(size_t max_entries) : tables_(size_t{1} << kTableBits), max_entries_(max_entries) {}
 
-  // Counts the value. Past max_entries the set gives up: its memory goes and full() stays true.
-  void add(uint64_t hash) {
-    if (full_) return;
+  // Counts the value and says whether it is new. Past max_entries the set gives up: its memory goes, full()
+  // stays true, and everything is new.
+  bool add(uint64_t hash) {
+    if (full_) return true;
     Table& table = tables_[hash >> (64 - kTableBits)];
     if (table.used * 4 >= table.slots.size() * 3) grow(table);
     // 0 marks a free slot; a hash that ends in zeros is counted as its neighbour 1.
     Entry entry = static_cast<Entry>(hash);
     if (entry == 0) entry = 1;
-    if (!insert(table.slots, entry)) return;
+    if (!insert(table.slots, entry)) return false;
     ++table.used;
     if (++size_ > max_entries_) give_up();
+    return true;
   }
 
   void prefetch(uint64_t hash) const {

@@ -96,7 +96,7 @@ NextStep next_step(const PreviewOptions& options, const Corpus& corpus, const Ma
   const std::string name = corpus.pack() ? corpus.pack()->name : Path(options.input ? *options.input : *options.recipe).stem().string();
   next.command = cat("picochat run tiny --out-dir ", shell_quoted(cat("runs/", slug(name), "-v1")));
   if (options.dataset_pack) next.command += cat(" --dataset-pack ", shell_quoted(*options.dataset_pack));
-  else next.command += cat(" --corpus ", shell_quoted(options.input ? *options.input : *options.recipe), " --chat-input ", shell_quoted(*options.chat_input),
+  else next.command += cat(options.input ? " --corpus-input " : " --corpus-recipe ", shell_quoted(options.input ? *options.input : *options.recipe), " --chat-input ", shell_quoted(*options.chat_input),
                            " --eval-input ", shell_quoted(*options.eval_input));
   next.command += cat(" --scale tiny-cpu", options.min_score > 0 ? cat(" --min-score ", options.min_score) : "", " --preflight-only");
   next.note = "checks budget and data before anything is trained; choose the --scale of your machine";
@@ -154,11 +154,12 @@ const base::OptionTable<PreviewOptions>& preview_options() {
   static const base::OptionTable<PreviewOptions> table = [] {
     base::OptionTable<PreviewOptions> t;
     t.add("dataset_pack", &PreviewOptions::dataset_pack, "dataset pack").alias("--pack").metavar = "FILE";
-    t.add("input", &PreviewOptions::input, "text file, .jsonl file or folder").metavar = "PATH";
+    t.add("input", &PreviewOptions::input, "file or folder of documents").metavar = "PATH";
     t.add("recipe", &PreviewOptions::recipe, "corpus recipe").metavar = "FILE";
     t.add("chat_input", &PreviewOptions::chat_input, "chat rows, when there is no pack").metavar = "FILE";
     t.add("eval_input", &PreviewOptions::eval_input, "eval rows, when there is no pack").metavar = "FILE";
     t.add("min_score", &PreviewOptions::min_score, "leave out documents of a lower quality score").at_least(0).at_most(100);
+    t.add("near_duplicates", &PreviewOptions::near_duplicates, "also look for documents that are nearly the same (slower)");
     t.add("preview_chars", &PreviewOptions::preview_chars, "characters of text to show").at_least(0);
     t.add("out", &PreviewOptions::out, "folder for preview.json and preview.md").metavar = "DIR";
     t.add("json", &PreviewOptions::json, "print JSON");
@@ -170,7 +171,7 @@ const base::OptionTable<PreviewOptions>& preview_options() {
 CommandOutput preview(base::FileSystem& files, const PreviewOptions& options, const RowInspectors& inspectors) {
   const Corpus corpus = Corpus::open(corpus_options(options.dataset_pack, options.input, options.recipe, options.min_score));
   if (corpus.pack()) check_pack_files(*corpus.pack());
-  const Manifest manifest = corpus.scan();
+  const Manifest manifest = corpus.scan({.near_duplicates = options.near_duplicates});
 
   auto rows = [&](const std::optional<std::string>& given, const Path* packed, const std::function<Json(const Path&)>& inspector) -> Json {
     if (!given && !packed) return nullptr;
@@ -179,7 +180,10 @@ CommandOutput preview(base::FileSystem& files, const PreviewOptions& options, co
   };
   const Json chat = rows(options.chat_input, corpus.pack() ? &corpus.pack()->chat : nullptr, inspectors.chat);
   const Json eval = rows(options.eval_input, corpus.pack() ? &corpus.pack()->eval : nullptr, inspectors.eval);
-  const BudgetSuggestion budget = suggest_budget(manifest.stats);
+  std::optional<TokenEstimate> tokens;
+  if (inspectors.estimate_tokens && manifest.stats.num_documents > 0) tokens = inspectors.estimate_tokens(corpus);
+  BudgetSuggestion budget = suggest_budget(manifest.stats, tokens ? std::optional(tokens->bytes_per_token) : std::nullopt);
+  if (tokens) budget.basis += "; " + tokens->basis;
   const NextStep next = next_step(options, corpus, manifest, chat, eval);
 
   CommandOutput output;
@@ -191,6 +195,7 @@ CommandOutput preview(base::FileSystem& files, const PreviewOptions& options, co
   const Json facts = manifest_json(manifest);
   for (const auto& [key, value] : facts.items())
     if (key != "format" && key != "version") json[key] = value;
+  json["budget"] = budget_json(budget);
   json["chat_data"] = chat;
   json["eval_data"] = eval;
   json["to_do"] = next.to_do;

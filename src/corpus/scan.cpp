@@ -31,8 +31,8 @@ struct Round {
 
 class Scanner {
  public:
-  Scanner(const Corpus& corpus, const ScanLimits& limits)
-      : corpus_(corpus), limits_(limits), documents_(limits.max_distinct_documents), lines_(limits.max_distinct_lines),
+  Scanner(const Corpus& corpus, const ScanLimits& limits, const ScanOptions& options)
+      : corpus_(corpus), limits_(limits), options_(options), documents_(limits.max_distinct_documents), lines_(limits.max_distinct_lines),
         digesting_(corpus.files().size()), digests_(corpus.files().size()), flags_(corpus.files().size(), 0),
         score_sums_(corpus.files().size(), 0) {
     for (const auto& source : corpus.sources()) {
@@ -51,11 +51,15 @@ class Scanner {
       if (file.included) total_bytes_ += file.bytes;
       manifest_.files.push_back(std::move(record));
     }
+    if (options.near_duplicates)
+      near_.emplace(NearIndex::Options{.threshold = options.near_threshold, .sketches_in_memory = limits.sketches_in_memory,
+                                       .max_documents = limits.max_sketched_documents});
+    merger_.sketches = options.near_duplicates;
     manifest_.min_quality_score = corpus.options().min_score;
     manifest_.stats.num_files = static_cast<int64_t>(corpus.files().size());
   }
 
-  Manifest run(int threads, const std::function<void(uint64_t, uint64_t)>& progress) {
+  Manifest run() {
     Round rounds[3];
     read(rounds[0], ended_);
     uint64_t done = 0;
@@ -63,9 +67,9 @@ class Scanner {
       base::throw_if_interrupted();
       Round &now = rounds[i % 3], &next = rounds[(i + 1) % 3], &before = rounds[(i + 2) % 3];
       if (now.used == 0 && now.unreadable.empty() && before.used == 0 && before.unreadable.empty()) break;
-      step(now, next, before, threads);
+      step(now, next, before, options_.threads);
       done += now.bytes;
-      if (progress) progress(std::min(done, total_bytes_), total_bytes_);
+      if (options_.progress) options_.progress(std::min(done, total_bytes_), total_bytes_);
       clear(before);
     }
     finish();
@@ -171,7 +175,7 @@ class Scanner {
       if (file.documents + result.stats.num_documents == 0) file.reason = "source_limit";
     }
     add_statistics(manifest_.stats, result.stats);
-    documents_.add_all(result.document_hashes);
+    look_for_duplicates(result);
     lines_.add_all(result.line_hashes);
 
     file.documents += result.stats.num_documents;
@@ -191,6 +195,22 @@ class Scanner {
     record.repeated_documents += result.stats.repeated_documents;
   }
 
+  // Exact copies first: a near duplicate is one that is not equal.
+  void look_for_duplicates(const ChunkResult& result) {
+    if (!near_ && !options_.on_duplicate) return documents_.add_all(result.document_hashes);
+    for (size_t i = 0; i < result.document_hashes.size(); ++i) {
+      const int64_t document = next_document_++;
+      const bool is_new = documents_.add(result.document_hashes[i]);
+      std::optional<Duplicate> found;
+      if (options_.on_duplicate) found = exact_.add(document, result.document_hashes[i]);
+      if (near_ && !found && is_new) {
+        found = near_->add(document, result.sketches[i]);
+        near_duplicates_ += found.has_value();
+      }
+      if (found && options_.on_duplicate) options_.on_duplicate(document, *found);
+    }
+  }
+
   void finish() {
     int64_t skipped = 0;
     for (size_t i = 0; i < manifest_.files.size(); ++i) {
@@ -208,6 +228,10 @@ class Scanner {
     }
     Statistics& stats = manifest_.stats;
     if (!documents_.full()) stats.duplicate_documents = stats.num_documents - static_cast<int64_t>(documents_.size());
+    if (near_) {
+      stats.near_duplicate_documents_checked = near_->checked();
+      if (!near_->full()) stats.near_duplicate_documents = stats.near_duplicate_pairs = near_duplicates_;
+    }
     if (!lines_.full()) stats.duplicate_lines = stats.nonempty_lines - static_cast<int64_t>(lines_.size());
     manifest_.readiness = assess_readiness(stats, skipped);
     manifest_.warnings = warnings_of(manifest_);
@@ -216,7 +240,11 @@ class Scanner {
 
   std::unique_ptr<ChunkScanner> borrow() {
     std::lock_guard lock(mutex_);
-    if (idle_.empty()) return std::make_unique<ChunkScanner>();
+    if (idle_.empty()) {
+      auto scanner = std::make_unique<ChunkScanner>();
+      scanner->sketches = near_.has_value();
+      return scanner;
+    }
     auto scanner = std::move(idle_.back());
     idle_.pop_back();
     return scanner;
@@ -228,9 +256,13 @@ class Scanner {
 
   const Corpus& corpus_;
   const ScanLimits limits_;
+  const ScanOptions& options_;
   Manifest manifest_;
   HashSet<uint64_t> documents_;
   HashSet<uint32_t> lines_;
+  std::optional<NearIndex> near_;
+  ExactIndex exact_;  // used when somebody wants to know of which document one is a copy
+  int64_t next_document_ = 0, near_duplicates_ = 0;
   std::vector<Quota> quotas_;
   std::vector<char> ended_;  // by source: a cap was reached
   ChunkScanner merger_;
@@ -249,12 +281,16 @@ class Scanner {
 
 }  // namespace
 
-Manifest scan_corpus(const Corpus& corpus, const ScanLimits& limits, int threads, const std::function<void(uint64_t, uint64_t)>& progress) {
-  return Scanner(corpus, limits).run(threads, progress);
+Manifest scan_corpus(const Corpus& corpus, const ScanLimits& limits, const ScanOptions& options) { return Scanner(corpus, limits, options).run(); }
+
+Manifest Corpus::scan(const ScanOptions& options) const {
+  ScanLimits limits;
+  if (options.near_duplicates) limits.round_bytes /= 2;  // sketches of short documents are as large as they are
+  return scan_corpus(*this, limits, options);
 }
 
 Manifest Corpus::scan(int threads, const std::function<void(uint64_t, uint64_t)>& progress) const {
-  return scan_corpus(*this, {}, threads, progress);
+  return scan({.threads = threads, .progress = progress});
 }
 
 }  // namespace picochat::corpus

@@ -13,8 +13,10 @@ struct ScanLimits {
   // Past these the duplicate counts are "not measured". 64 million lines take about 0.5 GiB.
   size_t max_distinct_documents = size_t{32} << 20;
   size_t max_distinct_lines = size_t{64} << 20;
+  size_t sketches_in_memory = size_t{256} << 10;  // see NearIndex
+  size_t max_sketched_documents = size_t{8} << 20;
 };
 
-Manifest scan_corpus(const Corpus& corpus, const ScanLimits& limits, int threads, const std::function<void(uint64_t, uint64_t)>& progress);
+Manifest scan_corpus(const Corpus& corpus, const ScanLimits& limits, const ScanOptions& options);
 
 }  // namespace picochat::corpus

@@ -61,6 +61,7 @@ ChunkResult ChunkScanner::scan(const Chunk& chunk, const RecipeSource& source, i
       break;
     }
     add_document(result, profile, row.text.size(), copies);
+    if (sketches) result.sketches.push_back(sketcher.sketch_normalized(profiler.normalized()));
     result.stats.invalid_utf8_documents += profile.invalid_utf8 || row.repaired;
   }
   return result;

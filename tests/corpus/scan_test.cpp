@@ -99,7 +99,7 @@ TEST(Scan, ThreadsAndChunksDoNotChangeTheManifest) {
           ScanLimits limits;
           limits.read.chunk_bytes = chunk;
           limits.round_bytes = round;
-          EXPECT_EQ(base::dump(manifest_json(scan_corpus(corpus, limits, threads, {}))), expected) << threads << " " << chunk << " " << round;
+          EXPECT_EQ(base::dump(manifest_json(scan_corpus(corpus, limits, {.threads = threads}))), expected) << threads << " " << chunk << " " << round;
         }
   }
 }
@@ -158,7 +158,7 @@ TEST(Digest, OfAFileIsItsSha256) {
   limits.read.chunk_bytes = 500;
   limits.read.max_row_bytes = 1000;
   limits.round_bytes = 2000;
-  EXPECT_EQ(scan_corpus(open_input(path), limits, 3, {}).files[0].sha256, base::sha256(rows));
+  EXPECT_EQ(scan_corpus(open_input(path), limits, {.threads = 3}).files[0].sha256, base::sha256(rows));
 }
 
 TEST(Scan, PastTheMemoryBoundDuplicatesAreNotMeasured) {
@@ -169,7 +169,7 @@ TEST(Scan, PastTheMemoryBoundDuplicatesAreNotMeasured) {
   ScanLimits limits;
   limits.max_distinct_documents = 99;
   limits.max_distinct_lines = 99;
-  const Manifest manifest = scan_corpus(open_input(folder.path()), limits, 1, {});
+  const Manifest manifest = scan_corpus(open_input(folder.path()), limits, {.threads = 1});
   EXPECT_FALSE(manifest.stats.duplicate_documents.has_value());
   EXPECT_TRUE(manifest_json(manifest)["stats"]["duplicate_line_rate"].is_null());
   std::map<std::string, std::string> status;

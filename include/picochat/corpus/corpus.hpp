@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "picochat/base/file_system.hpp"
+#include "picochat/corpus/dedup.hpp"
 #include "picochat/corpus/document.hpp"
 #include "picochat/corpus/file_format.hpp"
 #include "picochat/corpus/manifest.hpp"
@@ -42,6 +43,16 @@ struct ReadTally {
   std::map<std::string, int64_t> skipped;
 };
 
+struct ScanOptions {
+  int threads = 0;  // 0: all cores
+  bool near_duplicates = false;  // else they are "not measured"
+  double near_threshold = kNearDuplicateThreshold;
+  std::function<void(uint64_t, uint64_t)> progress;  // (bytes done, bytes in all) from time to time
+  // Called in document order for each exact copy (similarity 1) of an earlier document and, with
+  // near_duplicates, for each near copy. Documents are numbered from 0 as they are counted in the statistics.
+  std::function<void(int64_t document, const Duplicate& of)> on_duplicate;
+};
+
 class Corpus {
  public:
   // Resolves the sources; reads no documents. BadInput for a missing source, an empty folder, a folder
@@ -61,9 +72,16 @@ class Corpus {
   // texts() starts from the beginning. The result keeps what it needs alive.
   std::function<bool(std::string&)> texts() const;
 
-  // One streaming pass over the files with all cores (threads 0) or as many as given: digests,
-  // statistics, duplicates, readiness. The result does not depend on the number of threads.
-  // progress(bytes done, bytes in all) is called from time to time.
+  // Documents for measuring on: up to about `bytes` of text, the same amount from the start of each of up
+  // to 64 files spread over the corpus.
+  std::vector<std::string> sample(uint64_t bytes) const;
+
+  // The same corpus with every document once, whatever the weights of its sources.
+  Corpus without_weights() const;
+
+  // One streaming pass over the files: digests, statistics, duplicates, readiness. The result does not
+  // depend on the number of threads.
+  Manifest scan(const ScanOptions& options) const;
   Manifest scan(int threads = 0, const std::function<void(uint64_t, uint64_t)>& progress = {}) const;
 
  private:

@@ -39,6 +39,8 @@ class DocumentProfiler {
  public:
   // line_hashes, when given, gets a hash of every trimmed non-empty line appended.
   DocumentProfile profile(std::string_view text, std::vector<uint64_t>* line_hashes = nullptr);
+  // append_normalized() of the last text.
+  std::string_view normalized() const { return normalized_; }
 
  private:
   std::string normalized_;
