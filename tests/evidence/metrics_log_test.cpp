@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "picochat/base/error.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace picochat::evidence {
 namespace {
@@ -15,21 +16,14 @@ using base::Json;
 
 class MetricsLogTest : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = base::Path(testing::TempDir()) / ("metrics_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directories(folder_);
-    path_ = folder_ / "metrics.jsonl";
-  }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   static Json step(const std::string& stage, int64_t n) {
     return {{"event", "step"}, {"stage", stage}, {"step", n}, {"train_loss", 4.0 / static_cast<double>(n)}, {"timing", {{"step_time_sec", 0.5}}}};
   }
   static Json end(const std::string& stage, int64_t n) { return {{"event", "stage_end"}, {"stage", stage}, {"step", n}, {"stop_reason", "max_steps"}}; }
 
   base::FileSystem& files_ = base::real_file_system();
-  base::Path folder_, path_;
+  test::TemporaryFolder folder_;
+  const base::Path path_ = folder_ / "metrics.jsonl";
 };
 
 TEST_F(MetricsLogTest, LinesAreReadableAtOnceAndStateTheirVersion) {

@@ -9,6 +9,7 @@
 #include "picochat/base/digest.hpp"
 #include "picochat/evidence/markdown.hpp"
 #include "picochat/evidence/svg.hpp"
+#include "support/temporary_folder.hpp"
 
 namespace picochat::evidence {
 namespace {
@@ -75,8 +76,8 @@ TEST(RunSummary, OnlyTimingDependsOnTheClock) {
 }
 
 TEST(Artifacts, AreRelativePathsWithDigests) {
-  auto dir = base::Path(testing::TempDir()) / "artifact_paths";
-  std::filesystem::remove_all(dir);
+  const test::TemporaryFolder folder;
+  const base::Path& dir = folder.path();
   std::filesystem::create_directories(dir / "base" / "checkpoint");
   std::ofstream(dir / "tokenizer.json") << "{}";
   std::ofstream(dir / "base" / "checkpoint" / "model.safetensors") << "weights";
@@ -84,7 +85,6 @@ TEST(Artifacts, AreRelativePathsWithDigests) {
   EXPECT_EQ(artifact(dir, dir / "tokenizer.json"), (Json{{"path", "tokenizer.json"}, {"sha256", base::sha256("{}").hex()}}));
   EXPECT_EQ(artifact(dir, dir / "base" / "checkpoint"), (Json{{"path", "base/checkpoint"}, {"sha256", digest.hex()}}));
   EXPECT_TRUE(artifact(dir, dir / "missing").is_null());
-  std::filesystem::remove_all(dir);
 }
 
 TEST(Markdown, TextFromOutsideCannotBecomeMarkup) {

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "support/temporary_folder.hpp"
+
 namespace picochat::evidence {
 namespace {
 
@@ -97,12 +99,11 @@ TEST(TrainReport, ClockFieldsStayInTiming) {
 }
 
 TEST(TrainReport, WritesReadableFiles) {
-  auto folder = base::Path(testing::TempDir()) / "train_report_files";
-  std::filesystem::remove_all(folder);
+  const test::TemporaryFolder folder;
   TrainFacts facts{.stage = "base", .planned_steps = 4, .actual_steps = 4, .stop_reason = "max_steps", .sample = "once ``` upon"};
   auto events = run({4, 3});
   auto report = build_train_report(facts, events);
-  write_train_report(base::real_file_system(), folder, "train_report.json", report, events);
+  write_train_report(base::real_file_system(), folder.path(), "train_report.json", report, events);
   std::string svg = base::read_file(folder / "curves.svg"), text = base::read_file(folder / "report.md");
   EXPECT_THAT(svg, testing::StartsWith("<svg"));
   EXPECT_THAT(svg, HasSubstr("best checkpoint"));
@@ -112,7 +113,6 @@ TEST(TrainReport, WritesReadableFiles) {
   EXPECT_EQ(summary.at("best_val_loss"), 3.0);
   EXPECT_EQ(summary.at("best_val_bpb_stderr"), 0.005);
   EXPECT_TRUE(summary.at("memorization").is_null());
-  std::filesystem::remove_all(folder);
 }
 
 }  // namespace
