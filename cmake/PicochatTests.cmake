@@ -9,7 +9,7 @@ function(picochat_test name)
     ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
   target_compile_definitions(${name} PRIVATE PICOCHAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE
-    picochat_plain_dependencies picochat_warnings GTest::gmock GTest::gtest_main)
+    picochat_plain_dependencies picochat_warnings picochat_test_server GTest::gmock GTest::gtest_main)
   if(TEST_TORCH)
     target_link_libraries(${name} PRIVATE picochat_torch)
     picochat_precompile(${name} torch_tests)

@@ -166,6 +166,27 @@ class ParquetFile : public RowFile {
     if (first != metadata_->num_rows()) throw damaged(source_.name(), cat("row groups of ", first, " rows in all, where the footer says ", metadata_->num_rows()));
   }
 
+  // The column chunks of a part, those that lie close together as one range.
+  void announce(size_t part) const {
+    constexpr uint64_t kGap = 256 << 10;  // cheaper to fetch than another request
+    auto record = metadata_->RowGroup(static_cast<int>(part));
+    std::vector<std::pair<uint64_t, uint64_t>> ranges;
+    for (int leaf : leaves_) {
+      auto chunk = record->ColumnChunk(leaf);
+      int64_t first = chunk->data_page_offset();
+      if (chunk->has_dictionary_page() && chunk->dictionary_page_offset() > 0) first = std::min(first, chunk->dictionary_page_offset());
+      const int64_t length = chunk->total_compressed_size(), size = static_cast<int64_t>(source_.size());
+      if (first >= 0 && length > 0 && length <= size && first <= size - length) ranges.emplace_back(first, first + length);
+    }
+    std::sort(ranges.begin(), ranges.end());
+    for (size_t i = 0; i < ranges.size();) {
+      const uint64_t first = ranges[i].first;
+      uint64_t end = ranges[i].second;
+      while (++i < ranges.size() && ranges[i].first <= end + kGap) end = std::max(end, ranges[i].second);
+      source_.will_read(first, end - first);
+    }
+  }
+
   // The column of `node` in a batch, which has the chosen top-level fields in their order.
   Slot slot(const arrow::RecordBatch& batch, const Node& node, const std::string& where) const {
     const auto at = std::lower_bound(roots_.begin(), roots_.end(), node.root) - roots_.begin();
@@ -203,6 +224,7 @@ class ParquetPart : public PartReader {
       : owner_(owner), part_(part), where_(cat(owner.source_.name(), ", row group ", part)), counted_(arrow::default_memory_pool()),
         pool_(&counted_, kMaxPartMemory), file_(owner.adapter()) {
     batches_ = guarded(*file_, where_, [&]() -> arrow::Result<std::unique_ptr<arrow::RecordBatchReader>> {
+      owner.announce(part);
       const bool streamed = owner.parts_[part].bytes > kWholeChunk;
       auto raw = parquet::ParquetFileReader::Open(file_, ParquetFile::reader_properties(&pool_, streamed), owner.metadata_);
       const auto properties = ParquetFile::arrow_properties(owner.batch_rows(part));

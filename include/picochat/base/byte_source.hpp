@@ -31,6 +31,9 @@ class ByteSource {
   // The bytes from `offset` to the end, in order. The source must outlive the stream. What a transfer
   // can do better than one range after the other, it overrides.
   virtual std::unique_ptr<ByteStream> stream(uint64_t offset = 0) const;
+  // Says that a range is about to be read, in pieces and perhaps not to its end: what is far away can be
+  // fetched by one request.
+  virtual void will_read(uint64_t /*offset*/, uint64_t /*length*/) const {}
 };
 
 // A local file, read by pread. Not a memory map: a file that is cut short while it is read, or a disk
