@@ -1,5 +1,6 @@
 #include "bind.hpp"
 #include "picochat/corpus/commands.hpp"
+#include "picochat/corpus/hf_import.hpp"
 #include "picochat/factory/preview.hpp"
 #include "picochat/honesty/honesty.hpp"
 #include "picochat/tasks/skills_corpus.hpp"
@@ -22,6 +23,8 @@ std::vector<Command> data_commands() {
                   [&files](const corpus::BuildOptions& o) { return corpus::build(files, o); }),
       bind_output({"data", "init-pack"}, "start a dataset pack around a corpus", corpus::init_pack_options(),
                   [&files](const corpus::InitPackOptions& o) { return corpus::init_pack_command(files, o); }),
+      bind_output({"data", "hf-import"}, "import rows of a hub's data set, or of local files, as documents", corpus::import_options(),
+                  [&files](const corpus::ImportOptions& o) { return corpus::hf_import(files, o); }),
       bind_output({"data", "task-pack"}, "generate SFT and eval rows into a pack", tasks::task_pack_options(),
                   [&files](const tasks::TaskPackOptions& o) { return tasks::run_task_pack(files, o); }),
       bind_output({"data", "benchmark-pack"}, "generate SFT and eval rows into a pack (benchmark profiles)", tasks::benchmark_pack_options(),

@@ -2,37 +2,23 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
+
+#include "corpus/json_escape.hpp"
 #include "picochat/base/unicode.hpp"
 
 namespace picochat::corpus {
-namespace {
-
-void append_escaped(std::string& out, unsigned char c) {
-  constexpr char kHex[] = "0123456789abcdef";
-  switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: out.append("\\u00").append(1, kHex[c >> 4]).append(1, kHex[c & 15]);
-  }
-}
-
-}  // namespace
-
 void append_json_string(std::string& out, std::string_view text) {
   if (!simdjson::validate_utf8(text.data(), text.size())) return append_json_string(out, base::replace_invalid_utf8(text));
+  // Piece by piece, so that room for the worst case stays small.
+  constexpr size_t kPiece = 4096;
   out += '"';
-  size_t plain = 0;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto c = static_cast<unsigned char>(text[i]);
-    if (c >= 32 && c != '"' && c != '\\') continue;
-    out.append(text, plain, i - plain);
-    append_escaped(out, c);
-    plain = i + 1;
+  for (; !text.empty(); text.remove_prefix(std::min(kPiece, text.size()))) {
+    const std::string_view piece = text.substr(0, kPiece);
+    const size_t start = out.size();
+    out.resize(start + kEscapeGrowth * piece.size() + kEscapeSlack);
+    out.resize(static_cast<size_t>(escape_json(out.data() + start, piece) - out.data()));
   }
-  out.append(text, plain);
   out += '"';
 }
 

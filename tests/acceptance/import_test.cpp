@@ -1,0 +1,226 @@
+// The import commands of the 100M runbook, as written there, against a hub on loopback that redirects to a
+// second origin, asks to wait, cuts and stalls; and the same import killed at random instants.
+#ifndef PICOCHAT_ARROW
+#include <gtest/gtest.h>
+TEST(Import, NeedsArrow) { GTEST_SKIP() << "skipped: built without Arrow C++"; }
+#else
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <random>
+
+#include "picochat/base/digest.hpp"
+#include "picochat/base/file_system.hpp"
+#include "program.hpp"
+#include "support/hub_server.hpp"
+#include "support/parquet_writer.hpp"
+
+namespace picochat::acceptance {
+namespace {
+
+namespace fs = std::filesystem;
+using test::Fault;
+using test::HubServer;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+constexpr const char* kCard = R"(---
+license: odc-by
+configs:
+- config_name: cosmopedia-v2
+  data_files:
+  - split: train
+    path: cosmopedia-v2/train-*
+- config_name: fineweb-edu-dedup
+  data_files:
+  - split: train
+    path: fineweb-edu-dedup/train-*
+- config_name: python-edu
+  data_files:
+  - split: train
+    path: python-edu/train-*
+---
+)";
+
+std::string shard(int seed, int count, const char* column = "text") {
+  static const std::vector<std::string> words{"water", "light", "the", "of", "plants", "energy", "a", "school", "history", "measure", "because", "river", "and", "to", "number"};
+  std::mt19937_64 engine(static_cast<uint64_t>(seed));
+  std::vector<test::ParquetRow> rows;
+  for (int i = 0; i < count; ++i) {
+    std::string text = "Lesson " + std::to_string(seed) + "/" + std::to_string(i) + ".";
+    for (uint64_t n = 5 + engine() % 300; n > 0; --n) text += (n % 40 == 0 ? "\n\n" : " ") + words[engine() % words.size()];
+    rows.push_back({text});
+  }
+  return test::parquet_bytes(rows, 200, column);
+}
+
+class RunbookImport : public ::testing::Test {
+ protected:
+  RunbookImport()
+      : server({{"README.md", kCard},
+                {"fineweb-edu-dedup/train-00000-of-00002.parquet", shard(1, 2500)},
+                {"fineweb-edu-dedup/train-00001-of-00002.parquet", shard(2, 1500)},
+                {"cosmopedia-v2/train-00000-of-00001.parquet", shard(3, 1200)},
+                {"python-edu/train-00000-of-00001.parquet", shard(4, 50, "blob_id")}},
+               "HuggingFaceTB/smollm-corpus"),
+        program(folder.path()) {
+    ::setenv("HF_ENDPOINT", server.endpoint().c_str(), 1);
+    ::setenv("HF_HOME", (folder / "hf").c_str(), 1);
+    ::setenv("PICOCHAT_HUB_RETRY_SECONDS", "0.02", 1);
+    ::setenv("HF_HUB_DOWNLOAD_TIMEOUT", "2", 1);
+    ::setenv("HF_TOKEN", "hf_secret", 1);
+    server.token = "hf_secret";
+  }
+
+  // In the folder of the test, with `picochat` on the path.
+  int shell(const std::string& script) const {
+    fs::create_directories(folder / "bin");
+    std::error_code ignored;
+    fs::create_symlink(PICOCHAT_PROGRAM, folder / "bin/picochat", ignored);
+    folder.write("script.sh", "set -eo pipefail\nexport PATH=" + (folder / "bin").string() + ":$PATH\ncd " + folder.path().string() + "\n" + script);
+    return std::system(("bash " + (folder / "script.sh").string() + " >" + (folder / "script.log").string() + " 2>&1").c_str());
+  }
+  // Shards, text and report, the report without its timing.
+  std::map<std::string, std::string> outcome(const fs::path& where) const {
+    std::map<std::string, std::string> out;
+    for (const auto& path : base::list_files(where)) {
+      if (path.filename().string().starts_with('.') || path.extension() == ".md") continue;
+      std::string bytes = read_all(where / path);
+      if (path.filename() == "hf_import_report.json") {
+        auto report = base::Json::parse(bytes);
+        for (const char* key : {"timing", "out_path", "report_path", "documents_dir", "next_command"}) report.erase(key);
+        bytes = report.dump();
+      }
+      out[path.generic_string()] = base::sha256(bytes).hex();
+    }
+    return out;
+  }
+
+  TemporaryFolder folder;
+  HubServer server;
+  Program program;
+};
+
+constexpr const char* kImports = R"(mkdir -p runs/smollm-100m-sources logs
+PYTHONUNBUFFERED=1 picochat data hf-import \
+--dataset HuggingFaceTB/smollm-corpus \
+--config fineweb-edu-dedup \
+--split train \
+--text-column text \
+--out runs/smollm-100m-sources/fineweb-edu-dedup/corpus.txt \
+--documents-dir runs/smollm-100m-sources/fineweb-edu-dedup/documents \
+--report runs/smollm-100m-sources/fineweb-edu-dedup/hf_import_report.json \
+--max-rows 800000 \
+--min-chars 200 \
+--document-shard-rows 1000 \
+2>&1 | tee logs/import-smollm-fineweb-edu-dedup.log
+PYTHONUNBUFFERED=1 picochat data hf-import \
+--dataset HuggingFaceTB/smollm-corpus \
+--config cosmopedia-v2 \
+--split train \
+--text-column text \
+--out runs/smollm-100m-sources/cosmopedia-v2/corpus.txt \
+--documents-dir runs/smollm-100m-sources/cosmopedia-v2/documents \
+--report runs/smollm-100m-sources/cosmopedia-v2/hf_import_report.json \
+--max-rows 200000 \
+--min-chars 300 \
+--document-shard-rows 1000 \
+2>&1 | tee logs/import-smollm-cosmopedia-v2.log
+)";
+
+constexpr const char* kPreview = R"(mkdir -p runs/smollm-100m-pack-v1
+cat > runs/smollm-100m-pack-v1/dataset_pack.json <<'JSON'
+{
+"name": "smollm-100m-public-v1",
+"description": "Bounded SmolLM-Corpus pack for the Picochat 100M public proof run.",
+"corpus": {"recipe": "corpus_recipe.json"},
+"chat": "chat.jsonl",
+"eval": "eval.jsonl"
+}
+JSON
+cat > runs/smollm-100m-pack-v1/corpus_recipe.json <<'JSON'
+{
+"name": "smollm-100m-public-v1",
+"description": "FineWeb-Edu-Dedup plus Cosmopedia v2, imported into local document shards.",
+"sources": [
+{
+"path": "../smollm-100m-sources/fineweb-edu-dedup/documents",
+"label": "fineweb-edu-dedup"
+},
+{
+"path": "../smollm-100m-sources/cosmopedia-v2/documents",
+"label": "cosmopedia-v2"
+}
+],
+"exclude": [
+"**/.DS_Store",
+"**/.git/**",
+"**/__pycache__/**"
+]
+}
+JSON
+touch runs/smollm-100m-pack-v1/chat.jsonl
+touch runs/smollm-100m-pack-v1/eval.jsonl
+picochat data preview \
+--dataset-pack runs/smollm-100m-pack-v1/dataset_pack.json \
+2>&1 | tee logs/preview-smollm-100m-pack-v1.log
+)";
+
+TEST_F(RunbookImport, TheDocumentedCommandsRunAsWritten) {
+  const std::vector<Fault> script{Fault::kNone, Fault::kTooMany, Fault::kNone, Fault::kCut, Fault::kUnavailable, Fault::kStall, Fault::kNone, Fault::kExpired};
+  server.storage_fault = [&](int n) { return n < 24 ? script[static_cast<size_t>(n) % script.size()] : n % 5 == 2 ? Fault::kCut : Fault::kNone; };
+  server.hub_status = [](int n) { return n % 6 == 2 ? 429 : 0; };
+  ASSERT_EQ(shell(kImports), 0) << read_all(folder / "script.log");
+  const auto report = base::Json::parse(read_all(folder / "runs/smollm-100m-sources/fineweb-edu-dedup/hf_import_report.json"));
+  EXPECT_EQ(report["rows_seen"], 4000);
+  EXPECT_EQ(report["source"]["license"], "odc-by");
+  EXPECT_EQ(report["split_exhausted"], true);
+  EXPECT_EQ(server.tokens_at_storage, 0);
+  ASSERT_EQ(shell(kPreview), 0) << read_all(folder / "script.log");
+  const auto second = base::Json::parse(read_all(folder / "runs/smollm-100m-sources/cosmopedia-v2/hf_import_report.json"));
+  const int64_t documents = report["rows_written"].get<int64_t>() + second["rows_written"].get<int64_t>();
+  EXPECT_THAT(read_all(folder / "logs/preview-smollm-100m-pack-v1.log"), AllOf(HasSubstr("num_documents: " + std::to_string(documents)), HasSubstr("picochat data task-pack")));
+}
+
+TEST_F(RunbookImport, AConfigWithoutTextFailsBeforeAnyDownload) {
+  const auto outcome = program.run({"data", "hf-import", "--dataset", "HuggingFaceTB/smollm-corpus", "--config", "python-edu", "--out", (folder / "p/corpus.txt").string()});
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, AllOf(HasSubstr("python-edu"), HasSubstr("blob_id")));
+  EXPECT_LE(server.storage_requests, 2) << "the footer alone";
+  EXPECT_FALSE(fs::exists(folder / "p"));
+}
+
+// PICOCHAT_LONG_TESTS: 20 imports, each killed twice; else 3.
+TEST_F(RunbookImport, KilledAtRandomInstantsItEndsWithTheSameBytes) {
+  server.storage_fault = [](int n) { return n % 7 == 3 ? Fault::kCut : n % 11 == 5 ? Fault::kUnavailable : Fault::kNone; };
+  server.storage_delay_ms = 4;
+  auto arguments = [&](const std::string& where) -> std::vector<std::string> {
+    return {"data", "hf-import", "--dataset", "HuggingFaceTB/smollm-corpus", "--config", "fineweb-edu-dedup", "--out", (folder.path() / where / "corpus.txt").string(),
+            "--max-rows", "800000", "--min-chars", "200", "--document-shard-rows", "50", "--dedup", "exact"};
+  };
+  const auto started = std::chrono::steady_clock::now();
+  ASSERT_EQ(program.run(arguments("undisturbed")).code, 0);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const auto want = outcome(folder / "undisturbed");
+  const int rounds = std::getenv("PICOCHAT_LONG_TESTS") ? 20 : 3;
+  std::mt19937_64 engine(20261125);
+  int killed = 0, resumed = 0;
+  for (int round = 0; round < rounds; ++round) {
+    const std::string where = "killed" + std::to_string(round);
+    for (int i = 0; i < 2; ++i) {
+      const double instant = seconds * (0.05 + 0.9 * static_cast<double>(engine() % 1000) / 1000);
+      killed += program.run(arguments(where), instant).killed;
+    }
+    resumed += fs::exists(folder.path() / where / "documents/.import.jsonl");
+    const auto last = program.run(arguments(where));
+    ASSERT_EQ(last.code, 0) << last.errors;
+    EXPECT_EQ(outcome(folder.path() / where), want) << "round " << round;
+  }
+  EXPECT_GE(killed, rounds);
+  EXPECT_GE(resumed, 1);
+}
+
+}  // namespace
+}  // namespace picochat::acceptance
+#endif
