@@ -11,12 +11,15 @@ find_path(ZSTD_INCLUDE_DIR zstd.h REQUIRED)
 find_library(ZSTD_LIBRARY zstd REQUIRED)
 find_package(CURL REQUIRED)
 find_package(yaml-cpp REQUIRED)
+find_path(SENTENCEPIECE_INCLUDE_DIR sentencepiece_trainer.h REQUIRED)
+find_library(SENTENCEPIECE_LIBRARY sentencepiece REQUIRED)
+find_library(SENTENCEPIECE_TRAIN_LIBRARY sentencepiece_train REQUIRED)
 
 add_library(picochat_plain_dependencies INTERFACE)
 target_link_libraries(picochat_plain_dependencies INTERFACE
   Threads::Threads OpenSSL::Crypto nlohmann_json::nlohmann_json simdjson::simdjson ZLIB::ZLIB ${ZSTD_LIBRARY}
-  LibArchive::LibArchive CURL::libcurl yaml-cpp)
-target_include_directories(picochat_plain_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR} ${ZSTD_INCLUDE_DIR})
+  LibArchive::LibArchive CURL::libcurl yaml-cpp ${SENTENCEPIECE_TRAIN_LIBRARY} ${SENTENCEPIECE_LIBRARY})
+target_include_directories(picochat_plain_dependencies SYSTEM INTERFACE ${XXHASH_INCLUDE_DIR} ${ZSTD_INCLUDE_DIR} ${SENTENCEPIECE_INCLUDE_DIR})
 
 if(PICOCHAT_TORCH)
   include(PicochatTorch)

@@ -3,6 +3,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/base/threads.hpp"
 
 namespace picochat::base {
 namespace {
@@ -13,8 +14,11 @@ constexpr const char* kRemedy = "this copy is damaged: restore it from a good on
 
 Digest write_manifest(FileSystem& files, const Path& folder, const std::string& kind) {
   Json manifest{{"kind", kind}, {"files", Json::object()}};
-  for (const auto& path : list_files(folder))
-    manifest["files"][path.generic_string()] = {{"bytes", std::filesystem::file_size(folder / path)}, {"sha256", sha256_file(folder / path).hex()}};
+  const auto paths = list_files(folder);
+  std::vector<Digest> digests(paths.size());
+  parallel_for(paths.size(), [&](size_t i) { digests[i] = sha256_file(folder / paths[i]); });
+  for (size_t i = 0; i < paths.size(); ++i)
+    manifest["files"][paths[i].generic_string()] = {{"bytes", std::filesystem::file_size(folder / paths[i])}, {"sha256", digests[i].hex()}};
   const std::string text = dump(manifest) + "\n";
   auto file = files.create(folder / kManifestFile);
   file->append(text);

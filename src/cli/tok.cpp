@@ -12,11 +12,13 @@ std::vector<Command> tok_commands() {
       bind_output({"tok", "train"}, "train a tokenizer on text", tokenizer::tok_train_options(),
                   [&files](const tokenizer::TokTrainOptions& o) { return tokenizer::tok_train(files, o); }),
       bind_output({"tok", "encode"}, "text to token ids", tokenizer::tok_encode_options(),
-                  [](const tokenizer::TokEncodeOptions& o) { return tokenizer::tok_encode(o, std::cin); }),
+                  [&files](const tokenizer::TokEncodeOptions& o) { return tokenizer::tok_encode(files, o, std::cin); }),
       bind_output({"tok", "decode"}, "token ids to text", tokenizer::tok_decode_options(),
                   [](const tokenizer::TokDecodeOptions& o) { return tokenizer::tok_decode(o, std::cin); }),
       bind_output({"tok", "inspect"}, "what a tokenizer file holds", tokenizer::tok_inspect_options(), tokenizer::tok_inspect),
       bind_output({"tok", "eval"}, "how well a tokenizer fits a text", tokenizer::tok_eval_options(), tokenizer::tok_eval),
+      bind_output({"tok", "export"}, "the files that other programs load a tokenizer from", tokenizer::tok_export_options(),
+                  [&files](const tokenizer::TokExportOptions& o) { return tokenizer::tok_export(files, o); }),
   };
 }
 

@@ -130,17 +130,27 @@ void judge_preflight_stage(RunContext& run, bool training_starts) {
 
 void tokenizer_stage(RunContext& run) {
   const auto& options = run.options();
-  const StageKey key{.stage = "tokenizer", .inputs = corpus_content(run),
-                     .options = run.picked({"tokenizer_type", "tokenizer_vocab_size", "tokenizer_min_freq", "bpe_pretokenizer", "min_score"})};
+  // An option is part of the key when it can change the tokenizer, so that runs made before it was there go on.
+  std::vector<std::string> decisive = {"tokenizer_type", "tokenizer_vocab_size", "tokenizer_min_freq", "bpe_pretokenizer", "min_score"};
+  const bool sentencepiece = options.tokenizer_type == "sentencepiece";
+  if (sentencepiece) decisive.push_back("sentencepiece_model");
+  if (options.tokenizer_sample_bytes > 0) decisive.push_back("tokenizer_sample_bytes");
+  const StageKey key{.stage = "tokenizer", .inputs = corpus_content(run), .options = run.picked(decisive)};
   run_stage(run, 3, key, {"tokenizer.json"}, [&] {
     tokenizer::TrainOptions train{.type = options.tokenizer_type, .vocab_size = gate::estimated_vocab_size(options), .min_freq = options.tokenizer_min_freq,
-                                  .pretokenizer = options.bpe_pretokenizer, .threads = static_cast<int>(options.threads)};
-    base::Progress progress("tokenizer", run.corpus_manifest.at("stats").at("num_bytes").get<uint64_t>(), "B");
-    uint64_t bytes = 0;
-    auto texts = run.corpus.texts();
+                                  .pretokenizer = options.bpe_pretokenizer, .sentencepiece_model = options.sentencepiece_model,
+                                  .threads = static_cast<int>(options.threads)};
+    uint64_t total = run.corpus_manifest.at("stats").at("num_bytes").get<uint64_t>(), bytes = 0;
+    const int64_t budget = options.tokenizer_sample_bytes == 0 && sentencepiece ? tokenizer::kSentencePieceSampleBytes : options.tokenizer_sample_bytes;
+    tokenizer::DocumentSample sample{.documents = run.corpus.texts()};
+    if (budget > 0) {
+      sample = tokenizer::sample_documents([&] { return run.corpus.texts(); }, static_cast<uint64_t>(budget));
+      total = std::min(total, static_cast<uint64_t>(budget));
+    }
+    base::Progress progress("tokenizer", total, "B");
     const auto trained = tokenizer::train_tokenizer(train, [&](std::string& text) {
       base::throw_if_interrupted();
-      if (!texts(text)) return false;
+      if (!sample.documents(text)) return false;
       progress.update(bytes += text.size());
       return true;
     });

@@ -66,7 +66,7 @@ Json nullable(const std::optional<T>& value) { return value ? Json(*value) : Jso
 int64_t estimated_vocab_size(const RunOptions& options) {
   if (options.tokenizer_type == "byte") return 264;  // 256 bytes and eight special tokens
   if (options.tokenizer_vocab_size) return *options.tokenizer_vocab_size;
-  return options.tokenizer_type == "char" ? 128 : 512;
+  return 512;
 }
 
 int64_t planned_world_size(const RunOptions& options) { return options.ddp ? std::max<int64_t>(1, options.ddp_world_size) : 1; }

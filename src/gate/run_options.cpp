@@ -55,10 +55,13 @@ void add_data(Table& t) {
 
 void add_tokenizer(Table& t) {
   const char* group = "Tokenizer";
-  t.add("tokenizer_type", &O::tokenizer_type, "hf_bpe is an alias of bpe").choose({"char", "byte", "bpe", "hf_bpe"}).in(group);
+  t.add("tokenizer_type", &O::tokenizer_type, "hf_bpe is an alias of bpe").choose({"char", "byte", "bpe", "hf_bpe", "sentencepiece"}).in(group);
   t.add("tokenizer_vocab_size", &O::tokenizer_vocab_size, "ids in all, special tokens included").at_least(16).at_most(1 << 24).in(group);
   t.add("tokenizer_min_freq", &O::tokenizer_min_freq, "merge only pairs seen this often").at_least(1).in(group);
+  t.add("tokenizer_sample_bytes", &O::tokenizer_sample_bytes, "learn the tokenizer from documents of at most this many bytes, chosen by hash (0: all; sentencepiece: 50 MB)")
+      .at_least(0).in(group);
   t.add("bpe_pretokenizer", &O::bpe_pretokenizer, "how text is cut before merging").choose({"char", "regex"}).in(group);
+  t.add("sentencepiece_model", &O::sentencepiece_model, "which of its models sentencepiece trains").choose({"bpe", "unigram"}).in(group);
 }
 
 void add_model(Table& t) {

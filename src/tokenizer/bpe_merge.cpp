@@ -30,28 +30,27 @@ uint64_t entry(uint32_t rank, uint32_t position) { return uint64_t{rank} << 32 |
 
 }  // namespace
 
-void MergeScratch::merge(const PairTable& pairs, std::vector<TokenId>& ids) {
+void MergeScratch::merge(const PairTable& pairs, std::string_view piece, std::vector<TokenId>& ids) {
   if (ids.size() < 2) return;
-  if (ids.size() <= kShort) merge_short(pairs, ids);
-  else merge_long(pairs, ids);
+  if (ids.size() <= kShort) merge_short(pairs, piece, ids);
+  else merge_long(pairs, piece, ids);
 }
 
 // keys[i] is rank and position of the pair that begins at symbol i, so the least key is the lowest
 // rank, leftmost. Symbols keep their places and are linked; what merged away has a dead key.
-void MergeScratch::merge_short(const PairTable& pairs, std::vector<TokenId>& ids) {
+void MergeScratch::merge_short(const PairTable& pairs, std::string_view piece, std::vector<TokenId>& ids) {
   Four keys[kShort / 4];
   auto* key = reinterpret_cast<int32_t*>(keys);
   uint8_t previous[kShort + 1], next[kShort + 1];
   TokenId* id = ids.data();
   const size_t count = ids.size(), fours = (count + 3) / 4;
-  auto look_up = [&](size_t i) {
-    uint32_t rank = next[i] == count ? kNoMerge : pairs.rank(id[i], id[next[i]]);
-    key[i] = rank == kNoMerge ? kDead : static_cast<int32_t>(rank << kPositionBits | i);
-  };
+  auto byte_rank = [&](size_t i) { return pairs.byte_rank(static_cast<uint8_t>(piece[i]), static_cast<uint8_t>(piece[i + 1])); };
+  auto set_key = [&](size_t i, uint32_t rank) { key[i] = rank == kNoMerge ? kDead : static_cast<int32_t>(rank << kPositionBits | i); };
+  auto look_up = [&](size_t i) { set_key(i, next[i] == count ? kNoMerge : pairs.rank(id[i], id[next[i]])); };
   for (size_t i = 0; i < count; ++i) {
     previous[i] = static_cast<uint8_t>(i - 1);
     next[i] = static_cast<uint8_t>(i + 1);
-    look_up(i);
+    set_key(i, i + 1 == count ? kNoMerge : byte_rank(i));
   }
   for (size_t i = count; i < fours * 4; ++i) key[i] = kDead;
   for (int32_t low; (low = lowest_of(keys, fours)) != kDead;) {
@@ -70,7 +69,7 @@ void MergeScratch::merge_short(const PairTable& pairs, std::vector<TokenId>& ids
 
 // A linked list of symbols and a queue of (rank, position). An entry is stale when the pair that now
 // begins at its position has another rank. O(n log n) with every step cheap, whatever the text.
-void MergeScratch::merge_long(const PairTable& pairs, std::vector<TokenId>& ids) {
+void MergeScratch::merge_long(const PairTable& pairs, std::string_view piece, std::vector<TokenId>& ids) {
   const size_t count = ids.size();
   base::require(count < kNone, "a piece is shorter than 4 GiB");
   rank_.resize(count), previous_.resize(count), next_.resize(count);
@@ -78,7 +77,7 @@ void MergeScratch::merge_long(const PairTable& pairs, std::vector<TokenId>& ids)
   for (uint32_t i = 0; i < count; ++i) {
     previous_[i] = i - 1;  // kNone for the first
     next_[i] = i + 1 < count ? i + 1 : kNone;
-    rank_[i] = i + 1 < count ? pairs.rank(ids[i], ids[i + 1]) : kNoMerge;
+    rank_[i] = i + 1 < count ? pairs.byte_rank(static_cast<uint8_t>(piece[i]), static_cast<uint8_t>(piece[i + 1])) : kNoMerge;
     if (rank_[i] != kNoMerge) queue_.push_back(entry(rank_[i], i));
   }
   auto later = std::greater<uint64_t>();

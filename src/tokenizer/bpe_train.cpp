@@ -73,9 +73,10 @@ class NeighbourChanges {
 
 class Learner {
  public:
-  Learner(Model& model, Words words, int64_t vocab_size, int64_t min_freq, int threads)
-      : model_(model), vocab_size_(static_cast<size_t>(vocab_size)), min_freq_(std::max<int64_t>(1, min_freq)),
-        words_(std::move(words)), changes_(static_cast<size_t>(threads > 0 ? threads : base::available_cores())) {
+  Learner(Model& model, Words words, const TrainOptions& options)
+      : model_(model), vocab_size_(static_cast<size_t>(options.vocab_size)), min_freq_(std::max<int64_t>(1, options.min_freq)),
+        progress_(options.merge_progress), words_(std::move(words)),
+        changes_(static_cast<size_t>(options.threads > 0 ? options.threads : base::available_cores())) {
     for (TokenId id = 0; id < model.tokens.size(); ++id)
       ids_.emplace(id < kSpecialTokens ? std::string(kSpecialTokenText[id]) : model.tokens[id], id);
   }
@@ -151,7 +152,10 @@ class Learner {
         if (pair->count >= threshold_) queue_.push({pair->count, top.pair});
         continue;
       }
-      if ((model_.merges.size() & 255) == 0) base::throw_if_interrupted();
+      if ((model_.merges.size() & 255) == 0) {
+        base::throw_if_interrupted();
+        if (progress_) progress_(static_cast<int64_t>(model_.merges.size()), static_cast<int64_t>(vocab_size_ - kMinimumVocab));
+      }
       TokenId left = static_cast<TokenId>(top.pair >> 32), right = static_cast<TokenId>(top.pair);
       std::string bytes = model_.tokens[left] + model_.tokens[right];
       auto [known, is_new] = ids_.emplace(bytes, static_cast<TokenId>(model_.tokens.size()));
@@ -253,6 +257,7 @@ class Learner {
   Model& model_;
   size_t vocab_size_;
   int64_t min_freq_;
+  const std::function<void(int64_t, int64_t)>& progress_;
   Words words_;
   int64_t threshold_ = 0;
   PairIndex pairs_;
@@ -264,10 +269,10 @@ class Learner {
 
 }  // namespace
 
-void learn_merges(Model& model, PieceCounts counts, int64_t vocab_size, int64_t min_freq, int threads) {
+void learn_merges(Model& model, PieceCounts counts, const TrainOptions& options) {
   Words words(counts, model);
   counts = {};
-  Learner(model, std::move(words), vocab_size, min_freq, threads).learn();
+  Learner(model, std::move(words), options).learn();
 }
 
 }  // namespace picochat::tokenizer

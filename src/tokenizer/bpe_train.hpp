@@ -6,9 +6,9 @@
 
 namespace picochat::tokenizer {
 
-// Adds tokens and merges to `model` (bytes only) until it has vocab_size tokens or no pair occurs at
-// least min_freq times. The most frequent pair merges first; among equals the one with the smaller
+// Adds tokens and merges to `model` (bytes only) until it has options.vocab_size tokens or no pair occurs at
+// least options.min_freq times. The most frequent pair merges first; among equals the one with the smaller
 // left id, then the smaller right id: Hugging Face's rule, and the result equals theirs.
-void learn_merges(Model& model, PieceCounts counts, int64_t vocab_size, int64_t min_freq, int threads);
+void learn_merges(Model& model, PieceCounts counts, const TrainOptions& options);
 
 }  // namespace picochat::tokenizer

@@ -17,7 +17,7 @@ struct ByteLevelTokenizer::Worker {
   std::vector<TokenId> ids;  // the piece at hand
 };
 
-// A worker for the time of one call. There are never more than calls at once, each of about 5 MiB.
+// A worker for the time of one call. There are never more than calls at once, each of about 9 MiB.
 class ByteLevelTokenizer::Borrowed {
  public:
   explicit Borrowed(const ByteLevelTokenizer& owner) : owner_(owner) {
@@ -44,12 +44,14 @@ class ByteLevelTokenizer::Borrowed {
 };
 
 ByteLevelTokenizer::ByteLevelTokenizer(Model model, std::string json)
-    : model_(std::move(model)), json_(std::move(json)), pairs_(model_.merges) {
+    : model_(std::move(model)), json_(std::move(json)) {
   for (TokenId id = kSpecialTokens; id < model_.tokens.size(); ++id) {
     const std::string& bytes = model_.tokens[id];
     if (bytes.size() == 1) byte_ids_[static_cast<uint8_t>(bytes[0])] = id;
     else if (model_.split == Split::kCharacter) characters_.emplace(base::decode_utf8(bytes, 0).value, id);
   }
+  pairs_.emplace(model_.merges, byte_ids_);
+  cuts_.emplace(model_.tokens);
   if (json_.empty()) json_ = write_model(model_, Tokenizer::encode(self_test_text()));
 }
 
@@ -86,7 +88,7 @@ void ByteLevelTokenizer::encode(std::string_view text, std::vector<TokenId>& out
 void ByteLevelTokenizer::merge_piece(std::string_view piece, Worker& worker) const {
   worker.ids.resize(piece.size());
   for (size_t i = 0; i < piece.size(); ++i) worker.ids[i] = byte_ids_[static_cast<uint8_t>(piece[i])];
-  worker.scratch.merge(pairs_, worker.ids);
+  worker.scratch.merge(*pairs_, piece, worker.ids);
 }
 
 void ByteLevelTokenizer::look_up_long_piece(std::string_view piece, Worker& worker) const {
@@ -101,10 +103,19 @@ void ByteLevelTokenizer::look_up_long_piece(std::string_view piece, Worker& work
   LongPieceCache::store(slot, piece, hash, worker.ids);
 }
 
+// Some pieces are cut before the first of them is looked up, so that their cache lines are on the way.
 void ByteLevelTokenizer::encode_by_pattern(std::string_view text, Worker& worker, std::vector<TokenId>& out) const {
+  constexpr size_t kAhead = 32;
+  struct Ahead {
+    PieceKey key;
+    PieceCache::Bucket* bucket;  // nullptr: a long piece
+    const uint8_t* begin;
+    size_t length;
+  };
+  std::array<Ahead, kAhead> ahead;
   // Ids gather in a buffer and move to `out` in bulk: growing a vector id by id costs more than a lookup.
   constexpr size_t kBuffer = 4096;
-  TokenId buffer[kBuffer + PieceCache::kMostIds];
+  TokenId buffer[kBuffer + kAhead * PieceCache::kMostIds];
   size_t buffered = 0;
   auto flush = [&] {
     out.insert(out.end(), buffer, buffer + buffered);
@@ -112,28 +123,42 @@ void ByteLevelTokenizer::encode_by_pattern(std::string_view text, Worker& worker
   };
   const auto* p = reinterpret_cast<const uint8_t*>(text.data());
   const auto* end = p + text.size();
+  const uint8_t* piece_end = p;  // of the piece that p is in, when it was cut
   while (p < end) {
-    const uint8_t* q = next_piece(p, end);
-    const size_t length = static_cast<size_t>(q - p);
-    if (length <= PieceKey::kLongest) [[likely]] {
-      PieceKey key = piece_key(p, length, end);
-      PieceCache::Slot& slot = worker.cache.slot(key);
-      if (slot.key == key) [[likely]] {
-        std::copy_n(slot.ids, PieceCache::kMostIds, buffer + buffered);
-        buffer[buffered] &= (1u << PieceCache::Slot::kCountShift) - 1;
-        buffered += slot.count();
-        if (buffered >= kBuffer) flush();
-        p = q;
-        continue;
+    size_t count = 0;
+    for (; count < kAhead && p < end; ++count) {
+      const uint8_t* q = p < piece_end ? piece_end : piece_end = next_piece(p, end);
+      if (q - p > static_cast<ptrdiff_t>(PieceKey::kLongest)) q = cuts_->next(p, q);
+      Ahead& piece = ahead[count];
+      piece.begin = p;
+      piece.length = static_cast<size_t>(q - p);
+      piece.bucket = nullptr;
+      if (piece.length <= PieceKey::kLongest) [[likely]] {
+        piece.key = piece_key(p, piece.length, end);
+        piece.bucket = &worker.cache.bucket(piece.key);
+        __builtin_prefetch(piece.bucket);
       }
-      merge_piece({reinterpret_cast<const char*>(p), length}, worker);
-      PieceCache::store(slot, key, worker.ids);
-    } else {
-      look_up_long_piece({reinterpret_cast<const char*>(p), length}, worker);
+      p = q;
     }
-    flush();
-    out.insert(out.end(), worker.ids.begin(), worker.ids.end());
-    p = q;
+    for (size_t i = 0; i < count; ++i) {
+      const Ahead& piece = ahead[i];
+      const std::string_view bytes(reinterpret_cast<const char*>(piece.begin), piece.length);
+      if (piece.bucket) [[likely]] {
+        if (const PieceCache::Slot* slot = piece.bucket->find(piece.key)) [[likely]] {
+          std::copy_n(slot->ids, PieceCache::kMostIds, buffer + buffered);
+          buffer[buffered] &= (1u << PieceCache::Slot::kCountShift) - 1;
+          buffered += slot->count();
+          continue;
+        }
+        merge_piece(bytes, worker);
+        PieceCache::store(*piece.bucket, piece.key, worker.ids);
+      } else {
+        look_up_long_piece(bytes, worker);
+      }
+      flush();
+      out.insert(out.end(), worker.ids.begin(), worker.ids.end());
+    }
+    if (buffered >= kBuffer) flush();
   }
   flush();
 }

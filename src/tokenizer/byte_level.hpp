@@ -3,9 +3,11 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 
 #include "tokenizer/bpe_merge.hpp"
+#include "tokenizer/cuts.hpp"
 #include "tokenizer/model.hpp"
 #include "tokenizer/piece_cache.hpp"
 
@@ -35,7 +37,8 @@ class ByteLevelTokenizer final : public Tokenizer {
   Model model_;
   std::string json_;
   std::array<TokenId, 256> byte_ids_;
-  PairTable pairs_;
+  std::optional<PairTable> pairs_;
+  std::optional<Cuts> cuts_;
   std::unordered_map<char32_t, TokenId> characters_;  // Split::kCharacter
   mutable std::mutex mutex_;
   mutable std::vector<std::unique_ptr<Worker>> idle_;

@@ -47,7 +47,7 @@ void PieceTable::add_long(std::string_view piece, uint64_t hash, uint64_t count)
 }
 
 void PieceTable::grow_short() {
-  std::vector<Short> old(short_.size() * 2);
+  HugeVector<Short> old(short_.size() * 2);
   old.swap(short_);
   size_t mask = short_.size() - 1;
   for (const Short& slot : old) {
@@ -59,7 +59,7 @@ void PieceTable::grow_short() {
 }
 
 void PieceTable::grow_long() {
-  std::vector<Long> old(long_.size() * 2);
+  HugeVector<Long> old(long_.size() * 2);
   old.swap(long_);
   size_t mask = long_.size() - 1;
   for (const Long& slot : old) {

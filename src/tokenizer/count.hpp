@@ -51,8 +51,8 @@ class PieceTable {
   };
   void grow_short();
   void grow_long();
-  std::vector<Short> short_ = std::vector<Short>(1024);
-  std::vector<Long> long_ = std::vector<Long>(64);
+  HugeVector<Short> short_ = HugeVector<Short>(1024);
+  HugeVector<Long> long_ = HugeVector<Long>(64);
   size_t short_used_ = 0, long_used_ = 0;
   std::string text_;
 };

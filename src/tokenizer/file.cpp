@@ -202,12 +202,16 @@ std::string_view self_test_text() {
          "  naïve café — déjà vu… Это проверка. 你好，世界！ مرحبا नमस्ते สวัสดี 👩‍💻 <|end|> <unk>   ";
 }
 
-std::string write_model(const Model& model, const std::vector<TokenId>& self_test_ids) {
+base::Json added_tokens_json() {
   Json added = Json::array();
   for (int i = 0; i < kSpecialTokens; ++i) {
     added.push_back({{"id", i}, {"content", kSpecialTokenText[i]}, {"single_word", false}, {"lstrip", false}, {"rstrip", false},
                      {"normalized", false}, {"special", true}});
   }
+  return added;
+}
+
+std::string write_model(const Model& model, const std::vector<TokenId>& self_test_ids) {
   Json ours = {{"format", 1}, {"type", model.type}, {"pretokenizer", split_name(model.split)}, {"training", model.training},
                {"self_test", {{"text", self_test_text()}, {"ids", self_test_ids}}}};
   Json decoder = {{"type", "ByteLevel"}, {"add_prefix_space", true}, {"trim_offsets", true}, {"use_regex", true}};
@@ -217,7 +221,7 @@ std::string write_model(const Model& model, const std::vector<TokenId>& self_tes
   for (size_t id = 0; id < text.size(); ++id)
     text[id] = json_string(id < kSpecialTokens ? std::string(kSpecialTokenText[id]) : to_byte_alphabet(model.tokens[id]));
   std::string out = "{\n";
-  out += cat("\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n\"added_tokens\": ", base::dump(added, -1),
+  out += cat("\"version\": \"1.0\",\n\"truncation\": null,\n\"padding\": null,\n\"added_tokens\": ", base::dump(added_tokens_json(), -1),
              ",\n\"normalizer\": null,\n\"pre_tokenizer\": ", base::dump(pre_tokenizer_json(model.split), -1),
              ",\n\"post_processor\": null,\n\"decoder\": ", base::dump(decoder, -1), ",\n\"model\": {\n\"type\": \"BPE\",\n\"picochat\": ",
              base::dump(ours, -1), ",\n\"dropout\": null,\n\"unk_token\": null,\n\"continuing_subword_prefix\": null,\n"
@@ -233,15 +237,17 @@ std::string write_model(const Model& model, const std::vector<TokenId>& self_tes
   return out;
 }
 
-ParsedModel parse_model(std::string_view text, const std::string& where) {
-  nlohmann::json file;
+nlohmann::json parse_file(std::string_view text, const std::string& where) {
   try {
-    file = nlohmann::json::parse(text);
+    return nlohmann::json::parse(text);
   } catch (const nlohmann::json::parse_error& error) {
     size_t at = std::min(error.byte, text.size());
     auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n');
     Reader(cat(where, ":", line)).refuse("the tokenizer file is not valid JSON", "", at == text.size() ? "it ends too early" : "");
   }
+}
+
+ParsedModel parse_model(const nlohmann::json& file, const std::string& where) {
   try {
     return interpret(Reader(where), file);
   } catch (const nlohmann::json::exception&) {

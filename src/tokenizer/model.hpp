@@ -39,12 +39,14 @@ Model byte_model(std::string type, Split split);
 // file.cpp
 std::string write_model(const Model& model, const std::vector<TokenId>& self_test_ids);
 std::string_view self_test_text();
+base::Json added_tokens_json();  // the eight special tokens, as every tokenizer.json lists them
+nlohmann::json parse_file(std::string_view json, const std::string& where);
 struct ParsedModel {
   Model model;
   std::string self_test;              // empty: the file has none
   std::vector<TokenId> self_test_ids;
 };
-ParsedModel parse_model(std::string_view json, const std::string& where);
+ParsedModel parse_model(const nlohmann::json& file, const std::string& where);
 
 // The tokenizer of a freshly trained model.
 std::unique_ptr<Tokenizer> make_tokenizer(Model model);

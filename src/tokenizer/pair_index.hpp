@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "picochat/tokenizer/tokenizer.hpp"
+#include "tokenizer/huge_pages.hpp"
 
 namespace picochat::tokenizer {
 
@@ -36,7 +37,7 @@ class PairMap {
   }
   void prefetch(uint64_t pair) const { __builtin_prefetch(&slots_[home(pair)]); }
   Value* find(uint64_t pair) { return const_cast<Value*>(std::as_const(*this).find(pair)); }
-  const std::vector<Slot>& slots() const { return slots_; }  // free ones included
+  const HugeVector<Slot>& slots() const { return slots_; }  // free ones included
   size_t size() const { return used_; }
 
  private:
@@ -50,12 +51,12 @@ class PairMap {
     return i;
   }
   void grow() {
-    std::vector<Slot> old(slots_.size() * 2);
+    HugeVector<Slot> old(slots_.size() * 2);
     old.swap(slots_);
     for (Slot& slot : old)
       if (slot.pair) slots_[place(slot.pair)] = std::move(slot);
   }
-  std::vector<Slot> slots_;
+  HugeVector<Slot> slots_;
   size_t used_ = 0;
 };
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "picochat/tokenizer/tokenizer.hpp"
+#include "tokenizer/huge_pages.hpp"
 
 namespace picochat::tokenizer {
 
@@ -49,11 +50,12 @@ inline PieceKey piece_key(const uint8_t* p, size_t length, const uint8_t* end) {
   return key;
 }
 
-// Pieces of at most 15 bytes and 4 tokens: nearly all there are.
+// Pieces of at most 15 bytes and 4 tokens: nearly all there are. A bucket is one cache line of two slots;
+// a new piece takes the first and what was there moves to the second.
 class PieceCache {
  public:
   static constexpr size_t kMostIds = 4;
-  static constexpr int kBits = 17;  // 2^17 slots of 32 bytes: 4 MiB
+  static constexpr int kBits = 17;  // 2^17 buckets of 64 bytes: 8 MiB
 
   struct Slot {
     PieceKey key;  // length 0 in an empty slot, so nothing matches it
@@ -62,18 +64,28 @@ class PieceCache {
     static constexpr int kCountShift = 29;
     uint32_t count() const { return ids[0] >> kCountShift; }
   };
+  struct alignas(64) Bucket {
+    Slot slots[2];
+    // Nullptr when the piece is not here.
+    const Slot* find(const PieceKey& key) const {
+      if (slots[0].key == key) [[likely]] return &slots[0];
+      return slots[1].key == key ? &slots[1] : nullptr;
+    }
+  };
 
-  Slot& slot(const PieceKey& key) { return slots_[key.hash() >> (64 - kBits)]; }
+  Bucket& bucket(const PieceKey& key) { return buckets_[key.hash() >> (64 - kBits)]; }
 
-  static void store(Slot& slot, const PieceKey& key, std::span<const TokenId> ids) {
+  static void store(Bucket& bucket, const PieceKey& key, std::span<const TokenId> ids) {
     if (ids.size() > kMostIds) return;
+    bucket.slots[1] = bucket.slots[0];
+    Slot& slot = bucket.slots[0];
     slot.key = key;
     std::copy(ids.begin(), ids.end(), slot.ids);
     slot.ids[0] |= static_cast<uint32_t>(ids.size()) << Slot::kCountShift;
   }
 
  private:
-  std::vector<Slot> slots_ = std::vector<Slot>(size_t{1} << kBits);
+  HugeVector<Bucket> buckets_ = HugeVector<Bucket>(size_t{1} << kBits);
 };
 
 // Pieces of 16 to 64 bytes: runs of spaces, rules of dashes, long words, and phrases of languages that
@@ -105,7 +117,7 @@ class LongPieceCache {
   }
 
  private:
-  std::vector<Slot> slots_ = std::vector<Slot>(size_t{1} << kBits);
+  HugeVector<Slot> slots_ = HugeVector<Slot>(size_t{1} << kBits);
 };
 
 }  // namespace picochat::tokenizer

@@ -7,6 +7,7 @@
 #include "picochat/base/threads.hpp"
 #include "tokenizer/byte_alphabet.hpp"
 #include "tokenizer/byte_level.hpp"
+#include "tokenizer/sentencepiece.hpp"
 
 namespace picochat::tokenizer {
 
@@ -31,11 +32,14 @@ std::unique_ptr<Tokenizer> make_tokenizer(Model model) {
 }
 
 std::unique_ptr<Tokenizer> load_tokenizer(const base::Path& path) {
+  if (path.extension() == ".model") return make_sentencepiece(base::read_file(path), nullptr, path.string());
   return parse_tokenizer(base::read_file(path), path.string());
 }
 
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& where) {
-  ParsedModel parsed = parse_model(json, where);
+  const nlohmann::json file = parse_file(json, where);
+  if (is_sentencepiece(file)) return parse_sentencepiece(file, where);
+  ParsedModel parsed = parse_model(file, where);
   auto tokenizer = std::make_unique<ByteLevelTokenizer>(std::move(parsed.model), std::string(json));
   if (!parsed.self_test.empty()) {
     std::vector<TokenId> ids = static_cast<const Tokenizer&>(*tokenizer).encode(parsed.self_test);

@@ -56,7 +56,7 @@ class Words {
   static constexpr size_t kHeader = 4;
   void add(std::string_view piece, uint64_t count, const std::array<TokenId, 256>& byte_ids);
 
-  std::vector<uint32_t> data_;
+  HugeVector<uint32_t> data_;
   std::vector<size_t> groups_;
 };
 

@@ -5,10 +5,9 @@
 
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
-#include "picochat/base/interrupt.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/text.hpp"
-#include "picochat/base/threads.hpp"
+#include "picochat/tokenizer/encode_stream.hpp"
 
 namespace picochat::train {
 namespace {
@@ -19,7 +18,6 @@ using base::Path;
 
 constexpr const char* kIndexFile = "documents.bin";  // starts of all documents, then their keys; uint64 each
 constexpr const char* kInfoFile = "token_shards_manifest.json";
-constexpr size_t kBatchBytes = 8 << 20;  // text encoded at once: bounds memory, feeds every core
 
 std::string shard_name(int64_t index) {
   std::string digits = cat(index);
@@ -33,13 +31,18 @@ class ShardWriter {
 
   void add(std::span<const tokenizer::TokenId> tokens) {
     if (!file_) file_ = files_.create(folder_ / shard_name(static_cast<int64_t>(sizes_.size())));
-    std::string bytes(tokens.size() * static_cast<size_t>(token_bytes_), '\0');
-    for (size_t i = 0; i < tokens.size(); ++i) std::memcpy(bytes.data() + i * static_cast<size_t>(token_bytes_), &tokens[i], static_cast<size_t>(token_bytes_));
-    file_->append(bytes);
+    if (token_bytes_ == 2) {
+      narrow_.assign(tokens.begin(), tokens.end());
+      file_->append({reinterpret_cast<const char*>(narrow_.data()), narrow_.size() * 2});
+    } else {
+      file_->append({reinterpret_cast<const char*>(tokens.data()), tokens.size() * 4});
+    }
     in_shard_ += static_cast<int64_t>(tokens.size());
     total_ += static_cast<int64_t>(tokens.size());
     if (in_shard_ >= shard_tokens_) close();
   }
+  // Tokens until this shard is full; documents are never cut.
+  int64_t room() const { return shard_tokens_ - in_shard_; }
   void close() {
     if (!file_) return;
     file_->sync();
@@ -57,6 +60,7 @@ class ShardWriter {
   int64_t shard_tokens_, in_shard_ = 0, total_ = 0;
   std::unique_ptr<base::WritableFile> file_;
   std::vector<int64_t> sizes_;
+  std::vector<uint16_t> narrow_;
 };
 
 }  // namespace
@@ -70,32 +74,26 @@ base::Digest build_token_shards(base::FileSystem& files, const Path& folder, con
     std::vector<uint64_t> starts, keys;
     int64_t text_bytes = 0;
     base::Progress progress("token shards", static_cast<uint64_t>(build.total_bytes), "B");
-    std::vector<ShardDocument> batch;
-    std::vector<std::vector<tokenizer::TokenId>> encoded;
-    for (bool more = true; more;) {
-      base::throw_if_interrupted();
-      batch.clear();
-      size_t bytes = 0;
-      ShardDocument document;
-      while (bytes < kBatchBytes && (more = documents(document))) {
-        bytes += document.text.size();
-        batch.push_back(std::move(document));
-        document = {};
+    ShardDocument document;
+    const auto stream = [&](std::string& text, uint64_t& key) {
+      if (!documents(document)) return false;
+      text.swap(document.text);
+      key = document.key;
+      return true;
+    };
+    tokenizer::encode_stream(tokenizer, stream, [&](const tokenizer::EncodedBatch& batch) {
+      size_t written = 0, end = 0;
+      for (size_t i = 0; i < batch.ends.size(); ++i) {
+        starts.push_back(static_cast<uint64_t>(writer.total()) + end - written);
+        keys.push_back(batch.tags[i]);
+        end = batch.ends[i];
+        if (static_cast<int64_t>(end - written) < writer.room() && i + 1 < batch.ends.size()) continue;
+        writer.add(std::span(batch.ids).subspan(written, end - written));
+        written = end;
       }
-      encoded.assign(batch.size(), {});
-      base::parallel_for(batch.size(), [&](size_t i) {
-        encoded[i].push_back(tokenizer::kBos);
-        tokenizer.encode(batch[i].text, encoded[i]);
-        encoded[i].push_back(tokenizer::kEos);
-      }, build.threads);
-      for (size_t i = 0; i < batch.size(); ++i) {
-        starts.push_back(static_cast<uint64_t>(writer.total()));
-        keys.push_back(batch[i].key);
-        writer.add(encoded[i]);
-        text_bytes += static_cast<int64_t>(batch[i].text.size());
-      }
+      text_bytes += static_cast<int64_t>(batch.text_bytes);
       progress.update(static_cast<uint64_t>(text_bytes));
-    }
+    }, build.threads);
     writer.close();
     auto index = files.create(temporary / kIndexFile);
     for (const auto* values : {&starts, &keys}) index->append({reinterpret_cast<const char*>(values->data()), values->size() * 8});

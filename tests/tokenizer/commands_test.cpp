@@ -40,13 +40,58 @@ TEST_F(Commands, TrainWritesAFileThatLoadsAndSaysWhatItIs) {
 TEST_F(Commands, EncodeAndDecodeReturnTheInput) {
   const std::string text = "Some text, \xFF\xC3 not all of it UTF-8,\n<|end|> and 12 numbers \u4E2D";
   std::istringstream in(text), none;
-  CommandOutput ids = tok_encode({.tokenizer = path(), .json = true}, in);
+  CommandOutput ids = tok_encode(files_, {.tokenizer = path(), .json = true}, in);
   EXPECT_GT(ids.json.size(), 10u);
   std::istringstream listed(ids.text), as_json(base::dump(ids.json));
   EXPECT_EQ(tok_decode({.tokenizer = path()}, listed).text, text);
   EXPECT_EQ(tok_decode({.tokenizer = path()}, as_json).text, text);
   base::write_file(files_, folder_ / "ids.txt", "1 264 2");
   EXPECT_THAT(tok_decode({.tokenizer = path(), .input = (folder_ / "ids.txt").string(), .render_special = true}, none).text, testing::StartsWith("<bos>"));
+}
+
+TEST_F(Commands, EncodeWritesDocumentsAsIntegers) {
+  const base::Path rows = folder_ / "rows.jsonl";
+  base::write_file(files_, rows, "{\"text\":\"one row\"}\n{\"text\":\"another <|end|>\"}\n");
+  std::istringstream none;
+  const CommandOutput lines = tok_encode(files_, {.tokenizer = path(), .input = rows.string(), .json = true}, none);
+  const std::string out = (folder_ / "ids.bin").string();
+  const CommandOutput written = tok_encode(files_, {.tokenizer = path(), .input = rows.string(), .out = out}, none);
+  EXPECT_EQ(written.json.at("documents"), 2);
+  EXPECT_EQ(written.json.at("token_bytes"), 2);
+  const std::string bytes = base::read_file(out);
+  std::vector<TokenId> found, expected;
+  for (size_t i = 0; i < bytes.size(); i += 2) found.push_back(static_cast<uint8_t>(bytes[i]) | static_cast<uint8_t>(bytes[i + 1]) << 8);
+  for (const auto& row : lines.json) {
+    expected.push_back(kBos);
+    for (const auto& id : row) expected.push_back(id.get<TokenId>());
+    expected.push_back(kEos);
+  }
+  EXPECT_EQ(found, expected);
+  EXPECT_EQ(written.json.at("tokens"), expected.size());
+  EXPECT_THROW(tok_encode(files_, {.tokenizer = path(), .out = out}, none), base::Error);
+}
+
+TEST_F(Commands, ExportWritesWhatOthersLoad) {
+  const CommandOutput output = tok_export(files_, {.tokenizer = path(), .out = (folder_ / "hub").string(), .model_max_length = 77, .tiktoken = true});
+  EXPECT_EQ(output.json.at("files").size(), 4u);
+  EXPECT_EQ(base::read_file(folder_ / "hub" / "tokenizer.json"), base::read_file(path()));
+  EXPECT_EQ(base::read_json(folder_ / "hub" / "tokenizer_config.json").at("model_max_length"), 77);
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "hub" / "chat_template.jinja"));
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "hub" / "tokenizer.tiktoken"));
+}
+
+TEST_F(Commands, TrainLearnsFromASampleWithinTheBudget) {
+  const CommandOutput sampled = tok_train(files_, {.input = (folder_ / "text").string(), .out = path(), .vocab_size = 300, .sample_bytes = 1000});
+  EXPECT_LE(sampled.json.at("bytes").get<int64_t>(), 1000);
+  EXPECT_GT(sampled.json.at("bytes").get<int64_t>(), 0);
+  EXPECT_EQ(sampled.json.at("bytes_in_all"), output_.json.at("bytes"));
+  EXPECT_THROW(tok_train(files_, {.input = (folder_ / "text").string(), .out = path(), .vocab_size = 300, .sample_bytes = 1}), base::Error);
+}
+
+TEST_F(Commands, TiktokenRanksAreOneFlagAway) {
+  tok_train(files_, {.input = (folder_ / "text").string(), .out = path(), .vocab_size = 300, .tiktoken = true});
+  EXPECT_TRUE(std::filesystem::exists(folder_ / "out" / "tokenizer.tiktoken"));
+  EXPECT_THROW(tok_train(files_, {.input = (folder_ / "text").string(), .out = path(), .tokenizer_type = "char", .tiktoken = true}), base::Error);
 }
 
 TEST_F(Commands, DecodeRefusesWhatIsNotAnId) {
@@ -71,8 +116,8 @@ TEST_F(Commands, EvalMeasuresBesideABaseline) {
   EXPECT_GT(output.json.at("bytes_per_token").get<double>(), 1.3);
   EXPECT_DOUBLE_EQ(output.json.at("baseline_bytes_per_token").get<double>(), 1.0);
   EXPECT_EQ(output.json.at("documents_that_do_not_decode_to_their_bytes"), 0);
-  EXPECT_TRUE(output.json.at("by_writing").contains("arabic"));
-  EXPECT_TRUE(output.json.at("by_writing").contains("han"));
+  EXPECT_TRUE(output.json.at("by_kind").contains("arabic"));
+  EXPECT_TRUE(output.json.at("by_kind").contains("han"));
   EXPECT_FALSE(output.json.at("worst_pieces").empty());
 }
 

@@ -8,6 +8,7 @@
 #include "picochat/base/json.hpp"
 #include "picochat/base/random.hpp"
 #include "tokenizer/byte_alphabet.hpp"
+#include "tokenizer/plain_merge.hpp"
 #include "tokenizer/training_texts.hpp"
 
 namespace picochat::tokenizer {
@@ -98,24 +99,10 @@ TEST(Tokenizer, ByteTokensAreBytes) {
 // Against merging by the definition: rescan for the lowest rank, leftmost, until nothing merges.
 TEST(Tokenizer, LongAndShortPiecesMergeByTheDefinition) {
   auto tokenizer = train_on(hf_texts(), {.vocab_size = 900});
-  const auto model = nlohmann::json::parse(tokenizer->to_json()).at("model");
-  std::map<std::pair<std::string, std::string>, size_t> rank;
-  for (const auto& merge : model.at("merges")) rank.emplace(std::pair(merge[0].get<std::string>(), merge[1].get<std::string>()), rank.size());
+  const PlainMerge plain(*tokenizer);
   auto by_definition = [&](const std::string& piece) {
-    std::vector<std::string> parts;
-    for (char byte : piece) parts.push_back(to_byte_alphabet({&byte, 1}));
-    for (;;) {
-      size_t best = rank.size(), at = 0;
-      for (size_t i = 0; i + 1 < parts.size(); ++i) {
-        auto found = rank.find({parts[i], parts[i + 1]});
-        if (found != rank.end() && found->second < best) best = found->second, at = i;
-      }
-      if (best == rank.size()) break;
-      parts[at] += parts[at + 1];
-      parts.erase(parts.begin() + static_cast<ptrdiff_t>(at) + 1);
-    }
     std::vector<TokenId> ids;
-    for (const auto& part : parts) ids.push_back(model.at("vocab").at(part).get<TokenId>());
+    plain.append(piece, ids);
     return ids;
   };
   base::Random random(3, "merge_test");

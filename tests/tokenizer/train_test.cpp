@@ -120,6 +120,27 @@ TEST(Train, DroppingRarePiecesKeepsTheFrequentOnesAndThreadInvariance) {
   EXPECT_EQ(train_on(documents, options)->to_json(), tokenizer->to_json());
 }
 
+TEST(Train, ASampleIsWithinItsBudgetWhateverTheOrder) {
+  auto documents = made_up_documents(1 << 20);
+  auto taken = [&](uint64_t budget) {
+    std::vector<std::string> texts;
+    auto sample = sample_documents([&] { return stream_of(documents); }, budget);
+    EXPECT_EQ(sample.documents_in_all, documents.size());
+    for (std::string text; sample.documents(text);) texts.push_back(text);
+    std::sort(texts.begin(), texts.end());
+    return texts;
+  };
+  const auto some = taken(200'000);
+  size_t bytes = 0;
+  for (const auto& text : some) bytes += text.size();
+  EXPECT_LE(bytes, 200'000u);
+  EXPECT_GT(bytes, 180'000u);
+  std::reverse(documents.begin(), documents.end());
+  EXPECT_EQ(taken(200'000), some);
+  EXPECT_EQ(taken(uint64_t{1} << 40).size(), documents.size());
+  EXPECT_THROW(taken(1), base::Error);
+}
+
 TEST(Train, WithoutSplitMergesCrossSpaces) {
   auto tokenizer = train_on({"to be or not to be or not to be or not to be"}, {.vocab_size = 300, .pretokenizer = "char"});
   EXPECT_LT(tokenizer->encode("to be or not to be").size(), 4u);

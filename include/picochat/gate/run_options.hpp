@@ -44,10 +44,10 @@ struct RunOptions {
   int64_t external_eval_max_new_tokens = 1;
 
   // Tokenizer
-  std::string tokenizer_type = "bpe";  // char | byte | bpe | hf_bpe (alias of bpe)
+  std::string tokenizer_type = "bpe";  // char | byte | bpe | hf_bpe (alias of bpe) | sentencepiece
   std::optional<int64_t> tokenizer_vocab_size;
-  int64_t tokenizer_min_freq = 1;
-  std::string bpe_pretokenizer = "regex";
+  int64_t tokenizer_min_freq = 1, tokenizer_sample_bytes = 0;
+  std::string bpe_pretokenizer = "regex", sentencepiece_model = "bpe";
 
   // Model
   int64_t context_size = 128;

@@ -1,4 +1,4 @@
-// The engines of `tok train`, `tok encode`, `tok decode`, `tok inspect` and `tok eval`: options in, a
+// The engines of `tok train`, `encode`, `decode`, `inspect`, `eval` and `export`: options in, a
 // JSON value and a text for people out. The command line binds the tables and prints.
 #pragma once
 
@@ -19,9 +19,9 @@ using base::CommandOutput;
 struct TokTrainOptions {
   std::string input;  // a text file, a .jsonl file, or a folder of them
   std::string out;    // tokenizer.json
-  std::string tokenizer_type = "bpe", bpe_pretokenizer = "regex";
-  int64_t vocab_size = 512, min_freq = 1;
-  bool json = false;
+  std::string tokenizer_type = "bpe", bpe_pretokenizer = "regex", sentencepiece_model = "bpe";
+  int64_t vocab_size = 512, min_freq = 1, sample_bytes = 0, threads = 0;
+  bool tiktoken = false, json = false;
 };
 const base::OptionTable<TokTrainOptions>& tok_train_options();
 CommandOutput tok_train(base::FileSystem& files, const TokTrainOptions& options);
@@ -29,11 +29,12 @@ CommandOutput tok_train(base::FileSystem& files, const TokTrainOptions& options)
 // The text of `encode` and the ids of `decode` come from --input, or from `standard_input`.
 struct TokEncodeOptions {
   std::string tokenizer;
-  std::optional<std::string> input;
+  std::optional<std::string> input, out;
+  int64_t threads = 0;
   bool json = false;
 };
 const base::OptionTable<TokEncodeOptions>& tok_encode_options();
-CommandOutput tok_encode(const TokEncodeOptions& options, std::istream& standard_input);
+CommandOutput tok_encode(base::FileSystem& files, const TokEncodeOptions& options, std::istream& standard_input);
 
 struct TokDecodeOptions {
   std::string tokenizer;
@@ -52,10 +53,18 @@ CommandOutput tok_inspect(const TokInspectOptions& options);
 
 struct TokEvalOptions {
   std::string tokenizer, input;
-  std::optional<std::string> baseline;  // another tokenizer.json, measured on the same text
+  std::optional<std::string> baseline;  // another tokenizer.json, measured on the same text; none: bytes
   bool json = false;
 };
 const base::OptionTable<TokEvalOptions>& tok_eval_options();
 CommandOutput tok_eval(const TokEvalOptions& options);
+
+struct TokExportOptions {
+  std::string tokenizer, out;
+  int64_t model_max_length = 1024;
+  bool tiktoken = false, json = false;
+};
+const base::OptionTable<TokExportOptions>& tok_export_options();
+CommandOutput tok_export(base::FileSystem& files, const TokExportOptions& options);
 
 }  // namespace picochat::tokenizer
