@@ -2,6 +2,7 @@
 
 #include "bind.hpp"
 #include "picochat/tokenizer/commands.hpp"
+#include "picochat/train/shard_command.hpp"
 #include "subcommands.hpp"
 
 namespace picochat::cli {
@@ -19,6 +20,8 @@ std::vector<Command> tok_commands() {
       bind_output({"tok", "eval"}, "how well a tokenizer fits a text", tokenizer::tok_eval_options(), tokenizer::tok_eval),
       bind_output({"tok", "export"}, "the files that other programs load a tokenizer from", tokenizer::tok_export_options(),
                   [&files](const tokenizer::TokExportOptions& o) { return tokenizer::tok_export(files, o); }),
+      bind_output({"tok", "shards"}, "token shards of documents, or a check of them", train::tok_shards_options(),
+                  [&files](const train::TokShardsOptions& o) { return train::tok_shards(files, o); }),
   };
 }
 

@@ -176,15 +176,13 @@ void shards_stage(RunContext& run) {
     size_t next_canary = 0;
     auto texts = run.corpus.texts();
     train::build_token_shards(run.files, folder, *run.tokenizer, [&](train::ShardDocument& document) {
-      if (texts(document.text)) {
-        document.key = corpus::document_key(document.text, kSplitKeySeed);
-        return true;
-      }
+      if (texts(document.text)) return true;
       if (next_canary == canaries.size()) return false;
       document = {canaries[next_canary++], UINT64_MAX};  // never held out
       return true;
     }, {.shard_tokens = options.base_shard_token_size, .total_bytes = run.corpus_manifest.at("stats").at("num_bytes").get<int64_t>(),
-        .threads = static_cast<int>(options.threads)});
+        .threads = static_cast<int>(options.threads),
+        .key_of = [](std::string_view text) { return corpus::document_key(text, kSplitKeySeed); }});
   });
   const Json info = base::read_json(run.at("base/token_shards/token_shards_manifest.json"));
   const auto tokens = info.at("num_tokens").get<int64_t>();

@@ -22,14 +22,18 @@ std::string input_bytes(const std::optional<std::string>& path, std::istream& st
   return {std::istreambuf_iterator<char>(standard_input), std::istreambuf_iterator<char>()};
 }
 
-// A .jsonl file or a folder holds many documents; any other file is one, taken byte for byte.
-bool holds_documents(const std::string& input) { return input.ends_with(".jsonl") || std::filesystem::is_directory(input); }
+// Files of rows and folders hold many documents; any other file is one, taken byte for byte.
+bool holds_documents(const std::string& input) {
+  for (const char* rows : {".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet", ".csv"})
+    if (input.ends_with(rows)) return true;
+  return std::filesystem::is_directory(input);
+}
 
 TaggedStream open_documents(const std::string& input) {
   if (holds_documents(input)) {
-    return [texts = corpus::Corpus::open({.input = input}).texts()](std::string& text, uint64_t&) { return texts(text); };
+    return [texts = corpus::Corpus::open({.input = input}).texts()](std::string& text, std::optional<uint64_t>&) { return texts(text); };
   }
-  return [input, done = false](std::string& text, uint64_t&) mutable {
+  return [input, done = false](std::string& text, std::optional<uint64_t>&) mutable {
     if (done) return false;
     text = base::read_file(input);
     return done = true;
@@ -62,7 +66,7 @@ CommandOutput encode_to_file(base::FileSystem& files, const Tokenizer& tokenizer
     }
     documents += batch.tags.size(), bytes += batch.text_bytes, tokens += batch.ids.size();
     progress.update(bytes);
-  }, static_cast<int>(options.threads));
+  }, {.threads = static_cast<int>(options.threads)});
   file->sync();
   file->close();
   files.rename_replacing(partial, out);
@@ -80,7 +84,7 @@ const base::OptionTable<TokEncodeOptions>& tok_encode_options() {
   static const auto table = [] {
     base::OptionTable<TokEncodeOptions> t;
     t.add("tokenizer", &TokEncodeOptions::tokenizer, "tokenizer.json, or a sentencepiece tokenizer.model").must();
-    t.add("input", &TokEncodeOptions::input, "text file, taken as one document; .jsonl file or folder of documents (default: standard input)");
+    t.add("input", &TokEncodeOptions::input, "text file, taken as one document; file of rows (.jsonl, .parquet, .csv) or folder of documents (default: standard input)");
     t.add("out", &TokEncodeOptions::out, "write the ids to this file: <bos> text <eos> of each document, uint16 up to 65,536 tokens, else uint32");
     t.add("threads", &TokEncodeOptions::threads, "for --out (0: all cores)").at_least(0).at_most(1024);
     t.add("json", &TokEncodeOptions::json, "print the ids as a JSON list, of documents a list of lists; with --out, the result as JSON");
@@ -106,7 +110,7 @@ CommandOutput tok_encode(base::FileSystem& files, const TokEncodeOptions& option
   auto stream = open_documents(*options.input);
   std::string text;
   if (options.json) output.json = Json::array();
-  for (uint64_t tag; stream(text, tag);) {
+  for (std::optional<uint64_t> none; stream(text, none);) {
     const std::vector<TokenId> ids = tokenizer->encode(text);
     if (options.json) {
       output.json.push_back(ids);

@@ -80,12 +80,12 @@ CommandOutput tok_train(base::FileSystem& files, const TokTrainOptions& options)
   base::write_file(files, out, tokenizer->to_json());
   Json also = Json::array();
   if (options.tiktoken) write_beside(files, out.parent_path(), {"tokenizer.tiktoken", tiktoken_ranks(*tokenizer)}, also);
-  if (const auto model = tokenizer->sentencepiece_model(); !model.empty()) write_beside(files, out.parent_path(), {"tokenizer.model", std::string(model)}, also);
+  if (const auto model = sentencepiece_model(*tokenizer); !model.empty()) write_beside(files, out.parent_path(), {"tokenizer.model", std::string(model)}, also);
 
   CommandOutput output;
   output.json = description(*tokenizer);
   output.json.update(Json{{"path", options.out}, {"digest", tokenizer->digest().hex()}, {"documents", statistics.documents}, {"bytes", statistics.bytes},
-                          {"distinct_pieces", statistics.distinct_pieces}, {"dropped_pieces", statistics.dropped_pieces}, {"merges", statistics.merges},
+                          {"distinct_pieces", statistics.distinct_pieces}, {"dropped_pieces", statistics.dropped_pieces}, {"piece_table_bytes", statistics.piece_table_bytes}, {"merges", statistics.merges},
                           {"count_seconds", statistics.count_seconds}, {"merge_seconds", statistics.merge_seconds}, {"seconds", seconds}});
   if (sample.bytes_in_all > statistics.bytes) output.json.update(Json{{"documents_in_all", sample.documents_in_all}, {"bytes_in_all", sample.bytes_in_all}});
   output.text = cat("trained tokenizer: ", options.out, "\ntype: ", tokenizer->type(), "\n", lines_of(output.json));

@@ -99,6 +99,12 @@ size_t PieceCounts::size() const {
   return sum;
 }
 
+uint64_t PieceCounts::bytes() const {
+  uint64_t sum = 0;
+  for (const auto& part : parts_) sum += part.bytes();
+  return sum;
+}
+
 void PieceCounts::add_waiting(size_t count) {
   for (size_t i = 0; i < count; ++i)
     parts_[waiting_[i].hash >> (64 - kPartBits)].add_short(waiting_[i].key, waiting_[i].hash, 1);
@@ -238,6 +244,7 @@ PieceCounts count_pieces(const DocumentStream& documents, Split split, int threa
   for (const auto& count : counts) total.pieces += count.pieces;
   statistics.pieces = total.pieces;
   statistics.distinct_pieces = total.size();
+  statistics.piece_table_bytes = total.bytes();
   text_digest = rounds.digest();
   return total;
 }

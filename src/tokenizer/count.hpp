@@ -24,6 +24,7 @@ class PieceTable {
   void add_long(std::string_view piece, uint64_t hash, uint64_t count);
   void prefetch(uint64_t hash) const { __builtin_prefetch(&short_[hash & (short_.size() - 1)]); }
   size_t size() const { return short_used_ + long_used_; }
+  uint64_t bytes() const { return short_.size() * sizeof(Short) + long_.size() * sizeof(Long) + text_.size(); }
   void merge_from(const PieceTable& other);
   void drop_up_to(uint64_t count);  // forgets pieces with at most `count` occurrences
   void clear();                     // keeps the memory
@@ -65,6 +66,7 @@ class PieceCounts {
   std::array<PieceTable, 1 << kPartBits>& parts() { return parts_; }
   const std::array<PieceTable, 1 << kPartBits>& parts() const { return parts_; }
   size_t size() const;
+  uint64_t bytes() const;  // of memory that the table takes
   uint64_t pieces = 0;  // occurrences added
 
  private:

@@ -15,17 +15,20 @@ constexpr size_t kBatchBytes = 1 << 20;
 // that only reads or only writes.
 class Pipeline {
  public:
-  Pipeline(const Tokenizer& tokenizer, const TaggedStream& documents, const std::function<void(const EncodedBatch&)>& consume)
-      : tokenizer_(tokenizer), documents_(documents), consume_(consume) {}
+  Pipeline(const Tokenizer& tokenizer, const TaggedStream& documents, const std::function<void(const EncodedBatch&)>& consume,
+           const EncodeStream& options)
+      : tokenizer_(tokenizer), documents_(documents), consume_(consume), options_(options) {}
 
   void work() {
-    std::vector<std::string> texts;
+    std::vector<Document> documents;
     EncodedBatch batch;
     try {
-      for (uint64_t number; read(texts, batch, number);) {
-        for (size_t i = 0; i < batch.tags.size(); ++i) {
+      for (uint64_t number, count; read(documents, count, batch, number);) {
+        for (size_t i = 0; i < count; ++i) {
+          const auto& [text, tag] = documents[i];
+          batch.tags.push_back(tag ? *tag : options_.tag_of ? options_.tag_of(text) : 0);
           batch.ids.push_back(kBos);
-          tokenizer_.encode(texts[i], batch.ids);
+          tokenizer_.encode(text, batch.ids);
           batch.ids.push_back(kEos);
           batch.ends.push_back(batch.ids.size());
         }
@@ -40,23 +43,27 @@ class Pipeline {
   }
 
  private:
-  bool read(std::vector<std::string>& texts, EncodedBatch& batch, uint64_t& number) {
+  struct Document {
+    std::string text;  // keeps its memory for the next batch
+    std::optional<uint64_t> tag;
+  };
+
+  bool read(std::vector<Document>& documents, uint64_t& count, EncodedBatch& batch, uint64_t& number) {
     batch.ids.clear(), batch.ends.clear(), batch.tags.clear();
     batch.text_bytes = 0;
     std::lock_guard lock(read_mutex_);
     base::throw_if_interrupted();
-    while (!ended_ && batch.text_bytes < kBatchBytes) {
-      if (texts.size() == batch.tags.size()) texts.emplace_back();
-      std::string& text = texts[batch.tags.size()];
-      uint64_t tag = 0;
+    for (count = 0; !ended_ && batch.text_bytes < kBatchBytes; ++count) {
+      if (documents.size() == count) documents.emplace_back();
+      Document& document = documents[count];
+      document.tag.reset();
       ended_ = true;  // also when the stream throws
-      if (!documents_(text, tag)) break;
+      if (!documents_(document.text, document.tag)) break;
       ended_ = false;
-      batch.tags.push_back(tag);
-      batch.text_bytes += text.size();
+      batch.text_bytes += document.text.size();
     }
     number = next_read_++;
-    return !batch.tags.empty();
+    return count > 0;
   }
 
   bool hand_over(const EncodedBatch& batch, uint64_t number) {
@@ -72,6 +79,7 @@ class Pipeline {
   const Tokenizer& tokenizer_;
   const TaggedStream& documents_;
   const std::function<void(const EncodedBatch&)>& consume_;
+  const EncodeStream& options_;
   std::mutex read_mutex_, turn_mutex_;
   std::condition_variable turn_;
   uint64_t next_read_ = 0, next_out_ = 0;
@@ -80,9 +88,10 @@ class Pipeline {
 
 }  // namespace
 
-void encode_stream(const Tokenizer& tokenizer, const TaggedStream& documents, const std::function<void(const EncodedBatch&)>& consume, int threads) {
-  Pipeline pipeline(tokenizer, documents, consume);
-  const int workers = threads > 0 ? threads : base::available_cores();
+void encode_stream(const Tokenizer& tokenizer, const TaggedStream& documents, const std::function<void(const EncodedBatch&)>& consume,
+                   const EncodeStream& options) {
+  Pipeline pipeline(tokenizer, documents, consume, options);
+  const int workers = options.threads > 0 ? options.threads : base::available_cores();
   base::parallel_for(static_cast<size_t>(workers), [&](size_t) { pipeline.work(); }, workers);
 }
 

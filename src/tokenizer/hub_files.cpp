@@ -38,7 +38,7 @@ std::vector<NamedFile> hub_files(const Tokenizer& tokenizer, int64_t model_max_l
   std::vector<NamedFile> files = {{"tokenizer.json", tokenizer.to_json()},
                                   {"tokenizer_config.json", tokenizer_config(model_max_length)},
                                   {"chat_template.jinja", std::string(chat_template())}};
-  if (auto model = tokenizer.sentencepiece_model(); !model.empty()) files.push_back({"tokenizer.model", std::string(model)});
+  if (auto model = sentencepiece_model(tokenizer); !model.empty()) files.push_back({"tokenizer.model", std::string(model)});
   return files;
 }
 

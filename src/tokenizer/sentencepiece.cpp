@@ -8,6 +8,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/base/unicode.hpp"
+#include "picochat/tokenizer/hub_files.hpp"
 #include "tokenizer/base64.hpp"
 
 namespace picochat::tokenizer {
@@ -32,9 +33,12 @@ class SentencePieceTokenizer final : public Tokenizer {
     static const std::string name = "sentencepiece";
     return name;
   }
+  // The file as it was read: the same values, perhaps in another order.
+  void keep_file(std::string_view text) { json_ = text; }
+
   size_t vocab_size() const override { return bytes_.size(); }
   std::string to_json() const override { return json_; }
-  std::string_view sentencepiece_model() const override { return model_; }
+  const std::string& model() const { return model_; }
 
   std::string_view token_bytes(TokenId id) const override {
     if (id >= bytes_.size()) {
@@ -116,6 +120,11 @@ std::unique_ptr<Tokenizer> make_sentencepiece(std::string model, base::Json trai
   return std::make_unique<SentencePieceTokenizer>(std::move(model), std::move(training), where);
 }
 
+std::string_view sentencepiece_model(const Tokenizer& tokenizer) {
+  const auto* one = dynamic_cast<const SentencePieceTokenizer*>(&tokenizer);
+  return one ? std::string_view(one->model()) : std::string_view();
+}
+
 bool is_sentencepiece(const nlohmann::json& file) {
   static const nlohmann::json::json_pointer kMember("/model/picochat/sentencepiece_model");
   return file.contains(kMember) && file[kMember].is_string();
@@ -123,16 +132,17 @@ bool is_sentencepiece(const nlohmann::json& file) {
 
 // The model decides; the rest of the file is written from it. So a file whose other members do not
 // follow from the model was altered.
-std::unique_ptr<Tokenizer> parse_sentencepiece(const nlohmann::json& file, const std::string& where) {
+std::unique_ptr<Tokenizer> parse_sentencepiece(const nlohmann::json& file, std::string_view text, const std::string& where) {
   auto refuse = [&](std::string what) -> base::Error {
     return base::bad_input({.what = std::move(what), .where = where, .remedy = "train the tokenizer anew, or take the file from its source again"});
   };
   const auto& ours = file["model"]["picochat"];
   auto model = from_base64(ours["sentencepiece_model"].get<std::string>());
   if (!model) throw refuse("\"sentencepiece_model\" is not base64");
-  auto tokenizer = make_sentencepiece(std::move(*model), base::Json::parse(ours.value("training", nlohmann::json()).dump()), where);
+  auto tokenizer = std::make_unique<SentencePieceTokenizer>(std::move(*model), base::Json::parse(ours.value("training", nlohmann::json()).dump()), where);
   if (nlohmann::json::parse(tokenizer->to_json()) != file)
     throw refuse("the file contradicts the sentencepiece model it carries: vocabulary, merges or self-test sample were altered");
+  tokenizer->keep_file(text);
   return tokenizer;
 }
 

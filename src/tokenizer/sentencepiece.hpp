@@ -15,7 +15,7 @@ std::unique_ptr<Tokenizer> make_sentencepiece(std::string model, base::Json trai
 
 // Whether a parsed tokenizer.json carries a sentencepiece model, and the tokenizer of such a file.
 bool is_sentencepiece(const nlohmann::json& file);
-std::unique_ptr<Tokenizer> parse_sentencepiece(const nlohmann::json& file, const std::string& where);
+std::unique_ptr<Tokenizer> parse_sentencepiece(const nlohmann::json& file, std::string_view text, const std::string& where);
 
 // What tokenizer.json says about a model (sentencepiece_file.cpp).
 struct SentencePieceVocabulary {

@@ -1,6 +1,7 @@
 #include <sentencepiece_trainer.h>
 
 #include <unordered_map>
+#include <utility>
 
 #include "picochat/base/clock.hpp"
 #include "picochat/base/error.hpp"
@@ -19,20 +20,27 @@ constexpr size_t kLongestSentence = 4096;
 // Its unigram trainer adds floats per thread: a fixed number of threads gives the same model everywhere.
 constexpr int kTrainerThreads = 8;
 
+// All of ASCII that can be seen: text then never needs bytes for it, and no literal "<|end|>" or "<0x41>"
+// can be mistaken for a token by readers that look tokens up in text.
+std::string visible_ascii() {
+  std::string out;
+  for (char c = '!'; c <= '~'; ++c) out += c;
+  return out;
+}
+
 class Sentences final : public sentencepiece::SentenceIterator {
  public:
   Sentences(const DocumentStream& documents, TrainStatistics& statistics) : documents_(documents), statistics_(statistics) { Next(); }
 
   bool done() const override { return ended_; }
   const std::string& value() const override { return sentence_; }
-  sentencepiece::util::Status status() const override { return {}; }
+  sentencepiece::util::Status status() const override {
+    return failure_ ? sentencepiece::util::Status(sentencepiece::util::StatusCode::kCancelled, "the stream failed") : sentencepiece::util::Status();
+  }
 
   void Next() override {
     while (at_ == text_.size()) {
-      if (!next_document()) {
-        ended_ = true;
-        return;
-      }
+      if (!next_document()) return end();
     }
     size_t end = text_.find('\n', at_);
     end = end == std::string::npos ? text_.size() : end + 1;
@@ -48,6 +56,13 @@ class Sentences final : public sentencepiece::SentenceIterator {
   std::exception_ptr failure() const { return failure_; }
 
  private:
+  // After the text comes one sentence more: the library ends the process when a required character never occurs.
+  void end() {
+    ended_ = std::exchange(last_given_, true) || statistics_.bytes == 0;
+    sentence_.clear();
+    for (char c : visible_ascii()) sentence_ += {c, ' '};
+  }
+
   // The library has no exceptions of ours pass through it.
   bool next_document() {
     if (failure_) return false;
@@ -74,17 +89,9 @@ class Sentences final : public sentencepiece::SentenceIterator {
   base::Sha256 digest_;
   std::string text_, sentence_;
   size_t at_ = 0;
-  bool ended_ = false;
+  bool ended_ = false, last_given_ = false;
   std::exception_ptr failure_;
 };
-
-// All of ASCII that can be seen: text then never needs bytes for it, and no literal "<|end|>" or "<0x41>"
-// can be mistaken for a token by readers that look tokens up in text.
-std::string visible_ascii() {
-  std::string out;
-  for (char c = '!'; c <= '~'; ++c) out += c;
-  return out;
-}
 
 std::unordered_map<std::string, std::string> settings(const TrainOptions& options) {
   std::string markers;

@@ -38,7 +38,7 @@ std::unique_ptr<Tokenizer> load_tokenizer(const base::Path& path) {
 
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& where) {
   const nlohmann::json file = parse_file(json, where);
-  if (is_sentencepiece(file)) return parse_sentencepiece(file, where);
+  if (is_sentencepiece(file)) return parse_sentencepiece(file, json, where);
   ParsedModel parsed = parse_model(file, where);
   auto tokenizer = std::make_unique<ByteLevelTokenizer>(std::move(parsed.model), std::string(json));
   if (!parsed.self_test.empty()) {

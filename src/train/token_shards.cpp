@@ -75,7 +75,8 @@ base::Digest build_token_shards(base::FileSystem& files, const Path& folder, con
     int64_t text_bytes = 0;
     base::Progress progress("token shards", static_cast<uint64_t>(build.total_bytes), "B");
     ShardDocument document;
-    const auto stream = [&](std::string& text, uint64_t& key) {
+    const auto stream = [&](std::string& text, std::optional<uint64_t>& key) {
+      document.key.reset();
       if (!documents(document)) return false;
       text.swap(document.text);
       key = document.key;
@@ -93,7 +94,7 @@ base::Digest build_token_shards(base::FileSystem& files, const Path& folder, con
       }
       text_bytes += static_cast<int64_t>(batch.text_bytes);
       progress.update(static_cast<uint64_t>(text_bytes));
-    }, build.threads);
+    }, {.threads = build.threads, .tag_of = build.key_of});
     writer.close();
     auto index = files.create(temporary / kIndexFile);
     for (const auto* values : {&starts, &keys}) index->append({reinterpret_cast<const char*>(values->data()), values->size() * 8});

@@ -22,9 +22,9 @@ std::vector<std::string> documents() {
 }
 
 TaggedStream stream_with_tags(const std::vector<std::string>& texts) {
-  return [&texts, next = size_t{0}](std::string& text, uint64_t& tag) mutable {
+  return [&texts, next = size_t{0}](std::string& text, std::optional<uint64_t>& tag) mutable {
     if (next == texts.size()) return false;
-    tag = next * 7;
+    if (next % 2) tag = next * 7;  // of the others it is worked out
     text = texts[next++];
     return true;
   };
@@ -39,13 +39,13 @@ TEST(EncodeStream, GivesEveryDocumentInOrderForAnyNumberOfThreads) {
       size_t begin = 0;
       ASSERT_EQ(batch.tags.size(), batch.ends.size());
       for (size_t i = 0; i < batch.ends.size(); begin = batch.ends[i++], ++seen) {
-        ASSERT_EQ(batch.tags[i], seen * 7);
+        ASSERT_EQ(batch.tags[i], seen % 2 ? seen * 7 : texts[seen].size());
         std::vector<TokenId> expected{kBos};
         tokenizer->encode(texts[seen], expected);
         expected.push_back(kEos);
         ASSERT_EQ(std::vector<TokenId>(batch.ids.begin() + static_cast<ptrdiff_t>(begin), batch.ids.begin() + static_cast<ptrdiff_t>(batch.ends[i])), expected);
       }
-    }, threads);
+    }, {.threads = threads, .tag_of = [](std::string_view text) { return text.size(); }});
     EXPECT_EQ(seen, texts.size());
   }
 }
@@ -53,16 +53,16 @@ TEST(EncodeStream, GivesEveryDocumentInOrderForAnyNumberOfThreads) {
 TEST(EncodeStream, ErrorsOfBothEndsComeThrough) {
   auto tokenizer = train_on({}, {.type = "byte"});
   const auto texts = documents();
-  auto broken = [inner = stream_with_tags(texts), left = 2000](std::string& text, uint64_t& tag) mutable {
+  auto broken = [inner = stream_with_tags(texts), left = 2000](std::string& text, std::optional<uint64_t>& tag) mutable {
     if (--left == 0) throw base::bad_input({.what = "the row is broken"});
     return inner(text, tag);
   };
   for (int threads : {1, 3}) {
-    EXPECT_THROW(encode_stream(*tokenizer, broken, [](const EncodedBatch&) {}, threads), base::Error);
+    EXPECT_THROW(encode_stream(*tokenizer, broken, [](const EncodedBatch&) {}, {.threads = threads}), base::Error);
     int batches = 0;
     EXPECT_THROW(encode_stream(*tokenizer, stream_with_tags(texts), [&](const EncodedBatch&) {
       if (++batches == 3) throw base::environment_error({.what = "the disk is full"});
-    }, threads), base::Error);
+    }, {.threads = threads}), base::Error);
     EXPECT_EQ(batches, 3);
   }
 }

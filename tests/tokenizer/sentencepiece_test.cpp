@@ -2,6 +2,7 @@
 
 #include "picochat/base/random.hpp"
 #include "picochat/base/unicode.hpp"
+#include "picochat/tokenizer/hub_files.hpp"
 #include "tokenizer/base64.hpp"
 #include "tokenizer/training_texts.hpp"
 
@@ -75,7 +76,7 @@ TEST_P(SentencePiece, ItsFileLoadsAndNamesAnAlteredOne) {
 
 TEST_P(SentencePiece, ItsModelFileLoadsToo) {
   const base::Path path = base::Path(testing::TempDir()) / ("sentencepiece_" + GetParam() + ".model");
-  base::write_file(base::real_file_system(), path, std::string(tokenizer().sentencepiece_model()));
+  base::write_file(base::real_file_system(), path, std::string(sentencepiece_model(tokenizer())));
   auto loaded = load_tokenizer(path);
   for (const auto& text : hf_texts()) ASSERT_EQ(loaded->encode(text), tokenizer().encode(text));
   base::write_file(base::real_file_system(), path, "not a model");

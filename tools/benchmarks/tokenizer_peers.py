@@ -1,25 +1,30 @@
 #!/usr/bin/env python3
-"""tiktoken and Hugging Face `tokenizers` on the text and vocabulary of tokenizer_bench, for docs/benchmarks.md.
+"""tiktoken and Hugging Face `tokenizers` beside picochat, for docs/benchmarks.md. One thread each (training: all cores).
 
     pip install tokenizers==0.23.3 tiktoken==0.14.0
-    python3 tools/benchmarks/tokenizer_peers.py --bench build/bin/tokenizer_bench --tokenizer tokenizer.json docs.jsonl
-                                                [--megabytes 20] [--train 32768]
+    python3 tools/benchmarks/tokenizer_peers.py commands --program P --tokenizer tokenizer.json docs.jsonl   # whole commands
+    python3 tools/benchmarks/tokenizer_peers.py process --bench B --tokenizer tokenizer.json docs.jsonl      # in process
+    python3 tools/benchmarks/tokenizer_peers.py train --program P --tokenizer out.json --vocab 32768 docs.jsonl
 
-Runs our program and both peers one after the other, three rounds, one thread each, on the first so many
-megabytes; prints wall and processor time of each, and whether the ids are equal. With --train both trainers
-learn a vocabulary of that size from the same documents, with all cores.
+`commands` times whole commands from start to end: read the documents, encode them, write <bos> ids <eos> of each as
+uint16. The files must be equal byte for byte before a time is printed. `process` times encoding alone, texts in
+memory; ids are compared first. `train` times both trainers on the same documents and compares their merges. --megabytes
+takes so much of the file's beginning; --rounds repeats, one engine after the other.
 """
 import argparse
+import array
 import json
 import os
-import struct
+import statistics
 import subprocess
+import sys
 import tempfile
 import time
 
-os.environ["RAYON_NUM_THREADS"] = os.environ["TOKENIZERS_PARALLELISM"] = "1"  # before tokenizers is imported
+os.environ.setdefault("RAYON_NUM_THREADS", "1")  # before tokenizers is imported
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")
 
-SPECIAL = 8
+SPECIAL, BOS, EOS = 8, 1, 2
 
 
 def byte_alphabet():
@@ -29,85 +34,173 @@ def byte_alphabet():
     return table
 
 
-def timed(name, size, work):
-    wall, processor = time.perf_counter(), time.process_time()
-    value = work()
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    print(f"{name:28} {wall:8.3f} s {size / 1e6 / wall:8.1f} MB/s   processor {processor:8.3f} s {size / 1e6 / processor:8.1f} MB/s", flush=True)
-    return value
+def read_texts(path):
+    with open(path, encoding="utf-8") as lines:
+        return [json.loads(line)["text"] for line in lines]
 
 
-def our_ids(bench, tokenizer, path):
-    raw = subprocess.run([bench, "ids", tokenizer, path], capture_output=True, check=True).stdout
-    ids, at = [], 0
+def pattern_of(model):
+    return model["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
+
+
+def tiktoken_encoder(path):
+    import tiktoken
+    with open(path, encoding="utf-8") as file:
+        model = json.load(file)
+    alphabet = byte_alphabet()
+    ranks = {bytes(alphabet[c] for c in token): id - SPECIAL for token, id in model["model"]["vocab"].items() if id >= SPECIAL}
+    encoding = tiktoken.Encoding("ours", pat_str=pattern_of(model), mergeable_ranks=ranks, special_tokens={})
+    return lambda texts: [encoding.encode_ordinary(text) for text in texts]
+
+
+def tokenizers_encoder(path):
+    from tokenizers import Tokenizer
+    tokenizer = Tokenizer.from_file(path)
+    tokenizer.encode_special_tokens = True
+    return lambda texts: [e.ids for e in tokenizer.encode_batch(texts, add_special_tokens=False)]
+
+
+PEERS = {"tiktoken": (tiktoken_encoder, SPECIAL), "tokenizers": (tokenizers_encoder, 0)}
+
+
+def peer_command(name, tokenizer, documents, out):
+    """What a user of the peer would write: the whole command that `commands` times."""
+    make, shift = PEERS[name]
+    encode = make(tokenizer)
+    with open(documents, encoding="utf-8") as lines, open(out, "wb") as file:
+        while True:
+            texts = [json.loads(line)["text"] for _, line in zip(range(1000), lines)]
+            if not texts:
+                break
+            for ids in encode(texts):
+                array.array("H", [BOS, *(id + shift for id in ids), EOS]).tofile(file)
+
+
+def take(path, megabytes):
+    """The first so many megabytes of documents, as a file of their own."""
+    part = tempfile.NamedTemporaryFile("wb", suffix=".jsonl", delete=False)
+    size = documents = 0
+    with open(path, "rb") as lines:
+        for line in lines:
+            if megabytes and size >= megabytes * 1e6:
+                break
+            part.write(line)
+            size, documents = size + len(json.loads(line)["text"].encode()), documents + 1
+    part.close()
+    print(f"{documents} documents, {size} bytes", flush=True)
+    return part.name, size
+
+
+def timed(command):
+    began = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return time.perf_counter() - began
+
+
+def show(name, size, seconds):
+    rates = ", ".join(f"{size / 1e6 / s:.1f}" for s in seconds)
+    print(f"{name:12} {rates} MB/s; median {size / 1e6 / statistics.median(seconds):.1f} MB/s, {statistics.median(seconds):.2f} s", flush=True)
+
+
+def compare(times, size):
+    for name, seconds in times.items():
+        show(name, size, seconds)
+    for name, seconds in times.items():
+        if name != "picochat":
+            print(f"picochat is {statistics.median(seconds) / statistics.median(times['picochat']):.1f}x as fast as {name}")
+
+
+def commands(arguments):
+    documents, size = take(arguments.input, arguments.megabytes)
+    folder = tempfile.mkdtemp()
+    runs = {"picochat": [arguments.program, "tok", "encode", "--tokenizer", arguments.tokenizer, "--input", documents, "--threads", "1", "--out", f"{folder}/picochat"]}
+    for name in arguments.peers:
+        runs[name] = [sys.executable, __file__, "peer", name, arguments.tokenizer, documents, f"{folder}/{name}"]
+    times = {name: [] for name in runs}
+    for _ in range(arguments.rounds):
+        for name, command in runs.items():
+            times[name].append(timed(command))
+    mine = open(f"{folder}/picochat", "rb").read()
+    for name in arguments.peers:
+        equal = open(f"{folder}/{name}", "rb").read() == mine
+        print(f"output equal to {name}'s: {equal} ({len(mine) // 2} ids)")
+        if not equal:
+            sys.exit(1)
+    compare(times, size)
+
+
+def in_process(arguments):
+    import struct
+    documents, size = take(arguments.input, arguments.megabytes)
+    texts = read_texts(documents)
+    raw = subprocess.run([arguments.bench, "ids", arguments.tokenizer, documents], capture_output=True, check=True).stdout
+    mine, at = [], 0
     while at < len(raw):
         (count,) = struct.unpack_from("<I", raw, at)
-        ids.append(list(struct.unpack_from(f"<{count}I", raw, at + 4)))
+        mine.append(list(struct.unpack_from(f"<{count}I", raw, at + 4)))
         at += 4 + 4 * count
-    return ids
+    encoders = {name: PEERS[name][0](arguments.tokenizer) for name in arguments.peers}
+    times = {name: [] for name in ["picochat", *arguments.peers]}
+    for round in range(arguments.rounds):
+        lines = subprocess.run([arguments.bench, "encode", arguments.tokenizer, documents], capture_output=True, check=True, text=True).stdout.splitlines()
+        times["picochat"].append(statistics.median(float(line.split(")")[-1].split()[0]) for line in lines if line.startswith("encoding")))
+        for name, encode in encoders.items():
+            began = time.perf_counter()
+            ids = encode(texts)
+            times[name].append(time.perf_counter() - began)
+            if round == 0:
+                shift = PEERS[name][1]
+                equal = all([id - shift for id in a] == b for a, b in zip(mine, ids)) and len(mine) == len(ids)
+                print(f"ids equal to {name}'s: {equal}", flush=True)
+                if not equal:
+                    sys.exit(1)
+    compare(times, size)
+
+
+def train(arguments):
+    from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, trainers
+    documents, size = take(arguments.input, arguments.megabytes)
+    seconds = []
+    for _ in range(arguments.rounds):
+        command = [arguments.program, "tok", "train", "--input", documents, "--out", arguments.tokenizer, "--vocab-size", str(arguments.vocab)]
+        seconds.append(timed(["/usr/bin/time", "-f", "%M", "-o", arguments.tokenizer + ".memory", *command]))
+        print(f"our peak memory: {int(open(arguments.tokenizer + '.memory').read()) / 1024:.0f} MiB", flush=True)
+    show("picochat", size, seconds)
+    if not arguments.peers:
+        return
+    with open(arguments.tokenizer, encoding="utf-8") as file:
+        ours = json.load(file)
+    texts = read_texts(documents)
+    theirs = Tokenizer(models.BPE())
+    theirs.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern_of(ours)), behavior="isolated"),
+                                                    pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
+    trainer = trainers.BpeTrainer(vocab_size=arguments.vocab, min_frequency=1, show_progress=False, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                                  special_tokens=[AddedToken(t["content"], normalized=False, special=True) for t in ours["added_tokens"]])
+    began = time.perf_counter()
+    theirs.train_from_iterator(texts, trainer)
+    elapsed = time.perf_counter() - began
+    show("tokenizers", size, [elapsed])
+    print(f"picochat is {elapsed / statistics.median(seconds):.1f}x as fast (its whole command against their training alone)")
+    mine, their = ours["model"]["merges"], json.loads(theirs.to_str())["model"]["merges"]
+    at = next((i for i, (a, b) in enumerate(zip(mine, their)) if a != b), min(len(mine), len(their)))
+    print(f"merges: {len(mine)} and {len(their)}, " + ("all equal" if mine == their else f"the first difference is at rank {at}"))
 
 
 def main():
+    if sys.argv[1:2] == ["peer"]:
+        return peer_command(*sys.argv[2:])
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--bench", required=True)
+    parser.add_argument("mode", choices=["commands", "process", "train"])
+    parser.add_argument("--program", help="picochat")
+    parser.add_argument("--bench", help="tokenizer_bench")
     parser.add_argument("--tokenizer", required=True)
-    parser.add_argument("--megabytes", type=float, default=20)
-    parser.add_argument("--train", type=int, metavar="VOCAB")
-    parser.add_argument("--every", type=int, default=1, help="take every N-th document, to mix the kinds of text")
+    parser.add_argument("--vocab", type=int, default=32768)
+    parser.add_argument("--megabytes", type=float, default=0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--peers", nargs="*", default=["tiktoken", "tokenizers"], choices=["tiktoken", "tokenizers"])
     parser.add_argument("input")
     arguments = parser.parse_args()
-    if arguments.train:
-        del os.environ["RAYON_NUM_THREADS"]
-        os.environ["TOKENIZERS_PARALLELISM"] = "true"
-    import tiktoken
-    import tokenizers
-    from tokenizers import AddedToken, Regex, Tokenizer, models, pre_tokenizers, trainers
-
-    texts, size = [], 0
-    with open(arguments.input, encoding="utf-8") as lines:
-        for number, line in enumerate(lines):
-            if number % arguments.every:
-                continue
-            texts.append(json.loads(line)["text"])
-            size += len(texts[-1].encode())
-            if size > arguments.megabytes * 1e6:
-                break
-    part = tempfile.NamedTemporaryFile("w", suffix=".jsonl", encoding="utf-8")
-    for text in texts:
-        part.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
-    part.flush()
-    with open(arguments.tokenizer, encoding="utf-8") as file:
-        model = json.load(file)
-    pattern = model["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
-    print(f"{len(texts)} documents, {size} bytes; tokenizers {tokenizers.__version__}, tiktoken {tiktoken.__version__}")
-
-    if arguments.train:
-        out = tempfile.NamedTemporaryFile(suffix=".json")
-        print(subprocess.run([arguments.bench, "train", out.name, str(arguments.train), part.name], capture_output=True, check=True, text=True).stdout, end="")
-        theirs = Tokenizer(models.BPE())
-        theirs.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
-                                                        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)])
-        special = [AddedToken(token["content"], normalized=False, special=True) for token in model["added_tokens"]]
-        trainer = trainers.BpeTrainer(vocab_size=arguments.train, min_frequency=1, show_progress=False, special_tokens=special,
-                                      initial_alphabet=pre_tokenizers.ByteLevel.alphabet())
-        timed("tokenizers, training", size, lambda: theirs.train_from_iterator(texts, trainer))
-        with open(out.name, encoding="utf-8") as file:
-            equal = json.load(file)["model"]["merges"] == json.loads(theirs.to_str())["model"]["merges"]
-        print("merges are " + ("equal" if equal else "NOT equal"))
-        return
-
-    alphabet = byte_alphabet()
-    ranks = {bytes(alphabet[c] for c in token): id - SPECIAL for token, id in model["model"]["vocab"].items() if id >= SPECIAL}
-    theirs = Tokenizer.from_file(arguments.tokenizer)
-    theirs.encode_special_tokens = True
-    other = tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
-    mine = our_ids(arguments.bench, arguments.tokenizer, part.name)
-    for _ in range(3):
-        run = subprocess.run([arguments.bench, "encode", arguments.tokenizer, part.name], capture_output=True, check=True, text=True).stdout
-        print(min((line for line in run.splitlines() if line.startswith("encoding")), key=lambda line: float(line.split("processor")[1].split()[0])))
-        b = timed("tiktoken, 1 thread", size, lambda: [other.encode_ordinary(text) for text in texts])
-        c = timed("tokenizers, 1 thread", size, lambda: [e.ids for e in theirs.encode_batch(texts, add_special_tokens=False)])
-    print("ids equal tiktoken's:", all([i - SPECIAL for i in x] == y for x, y in zip(mine, b)), "  ids equal tokenizers':", mine == c)
+    {"commands": commands, "process": in_process, "train": train}[arguments.mode](arguments)
 
 
 main()

@@ -19,6 +19,9 @@ std::string tokenizer_config(int64_t model_max_length);
 // tokens. Usage error for types that tiktoken has no model of (only bpe with the split pattern has one).
 std::string tiktoken_ranks(const Tokenizer& tokenizer);
 
+// What a tokenizer.model file holds; empty unless the type is "sentencepiece".
+std::string_view sentencepiece_model(const Tokenizer& tokenizer);
+
 struct NamedFile {
   std::string name, bytes;
 };

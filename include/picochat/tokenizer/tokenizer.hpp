@@ -1,5 +1,5 @@
-// Text to token ids and back. Every tokenizer takes any bytes, and decoding returns exactly those
-// bytes. Its file is a Hugging Face tokenizer.json (docs/formats/tokenizer.md).
+// Text to token ids and back. Every tokenizer is byte-level: any bytes encode, and decoding returns
+// exactly those bytes. Its file is a Hugging Face tokenizer.json (docs/formats/tokenizer.md).
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class Tokenizer {
  public:
   virtual ~Tokenizer() = default;
 
-  virtual const std::string& type() const = 0;  // "bpe", "char", "byte", "sentencepiece"
+  virtual const std::string& type() const = 0;  // "bpe", "char", "byte"
   virtual size_t vocab_size() const = 0;        // special tokens included
 
   // Appends the ids of `text` to `out`. Text is always ordinary: "<|end|>" inside it is six plain
@@ -51,14 +51,10 @@ class Tokenizer {
   // The file, byte for byte; digest() is its SHA-256.
   virtual std::string to_json() const = 0;
   base::Digest digest() const { return base::sha256(to_json()); }
-
-  // What a tokenizer.model file holds; empty unless the type is "sentencepiece".
-  virtual std::string_view sentencepiece_model() const { return {}; }
 };
 
 // Reads and checks tokenizer.json: ids dense and unique, merges over known tokens, special tokens in
-// place, and the self-test sample encoding to its recorded ids. BadInput names what is wrong. A file
-// whose name ends in .model is read as a sentencepiece model.
+// place, and the self-test sample encoding to its recorded ids. BadInput names what is wrong.
 std::unique_ptr<Tokenizer> load_tokenizer(const base::Path& path);
 std::unique_ptr<Tokenizer> parse_tokenizer(std::string_view json, const std::string& where);
 

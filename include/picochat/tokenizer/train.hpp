@@ -41,7 +41,7 @@ DocumentSample sample_documents(const std::function<DocumentStream()>& open, uin
 inline constexpr int64_t kSentencePieceSampleBytes = 50'000'000;
 
 struct TrainStatistics {
-  uint64_t documents = 0, bytes = 0, pieces = 0, distinct_pieces = 0, dropped_pieces = 0;
+  uint64_t documents = 0, bytes = 0, pieces = 0, distinct_pieces = 0, dropped_pieces = 0, piece_table_bytes = 0;
   int64_t merges = 0;
   double count_seconds = 0, merge_seconds = 0;
 };

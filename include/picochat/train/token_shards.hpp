@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -18,7 +19,7 @@ inline constexpr const char* kShardsKind = "picochat-token-shards";
 
 struct ShardDocument {
   std::string text;
-  uint64_t key = 0;  // keyed hash of the text: decides the held-out split
+  std::optional<uint64_t> key;  // keyed hash of the text, which decides the held-out split; none: ShardBuild::key_of
 };
 // Next document, false at the end.
 using ShardDocumentStream = std::function<bool(ShardDocument&)>;
@@ -27,6 +28,7 @@ struct ShardBuild {
   int64_t shard_tokens = 1'000'000;  // a shard is closed once it holds this many tokens
   int64_t total_bytes = 0;           // of text, for progress; 0: unknown
   int threads = 0;
+  std::function<uint64_t(std::string_view text)> key_of;  // called by all threads
 };
 
 // Encodes every document as <bos> text <eos> and publishes `folder`, a name that must not exist.
