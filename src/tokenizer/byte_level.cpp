@@ -17,7 +17,7 @@ struct ByteLevelTokenizer::Worker {
   std::vector<TokenId> ids;  // the piece at hand
 };
 
-// A worker for the time of one call. There are never more than calls at once, each of about 9 MiB.
+// A worker for the time of one call. There are never more than calls at once, each of about 17 MiB.
 class ByteLevelTokenizer::Borrowed {
  public:
   explicit Borrowed(const ByteLevelTokenizer& owner) : owner_(owner) {

@@ -55,7 +55,7 @@ inline PieceKey piece_key(const uint8_t* p, size_t length, const uint8_t* end) {
 class PieceCache {
  public:
   static constexpr size_t kMostIds = 4;
-  static constexpr int kBits = 17;  // 2^17 buckets of 64 bytes: 8 MiB
+  static constexpr int kBits = 18;  // 2^18 buckets of 64 bytes: 16 MiB
 
   struct Slot {
     PieceKey key;  // length 0 in an empty slot, so nothing matches it

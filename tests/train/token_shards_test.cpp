@@ -1,3 +1,4 @@
+#include "picochat/train/shard_command.hpp"
 #include "picochat/train/token_shards.hpp"
 
 #include <gmock/gmock.h>
@@ -70,6 +71,34 @@ TEST(TokenShards, NameTheFileWhenABitIsFlipped) {
   } catch (const base::Error& error) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("tokens-000001.bin"));
     EXPECT_EQ(error.code(), base::ExitCode::kBadInput);
+  }
+}
+
+TEST(TokShards, MakesWhatARunMakesAndNamesAFlippedBit) {
+  TemporaryFolder folder;
+  auto& files = base::real_file_system();
+  const std::string tokenizer = (folder.path() / "tokenizer.json").string(), rows = (folder.path() / "rows.jsonl").string(), out = (folder.path() / "made/shards").string();
+  base::write_file(files, tokenizer, byte_tokenizer()->to_json());
+  std::string text;
+  const auto documents = some_documents(30);
+  for (const auto& document : documents) text += base::dump({{"text", document}}, -1) + "\n";
+  base::write_file(files, rows, text);
+  const TokShardsOptions options{.tokenizer = tokenizer, .input = rows, .out = out, .shard_tokens = 700};
+  const auto made = tok_shards(files, options);
+  EXPECT_EQ(made.json.at("documents"), 30);
+  EXPECT_EQ(made.json.at("digest"), build_shards(folder.path() / "by_a_run", documents, 700)->digest().hex());
+  EXPECT_EQ(tok_shards(files, {.verify = out}).json.at("digest"), made.json.at("digest"));
+  EXPECT_THROW(tok_shards(files, options), base::Error);  // it exists already
+  EXPECT_THROW(tok_shards(files, {.tokenizer = tokenizer, .input = rows}), base::Error);
+  std::fstream file(out + "/tokens-000002.bin", std::ios::in | std::ios::out | std::ios::binary);
+  file.seekp(11);
+  file.put('\x7f');
+  file.close();
+  try {
+    tok_shards(files, {.verify = out});
+    FAIL() << "a damaged shard was accepted";
+  } catch (const base::Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("tokens-000002.bin"));
   }
 }
 
