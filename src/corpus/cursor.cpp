@@ -82,6 +82,7 @@ bool DocumentCursor::next(Document& document) {
     if (row.id.empty()) document.id = default_id(chunk_, row);
     else document.id.assign(row.id);
     document.source_label = chunk_.file->label;
+    document.file = chunk_.file->name;
     ++tally_.documents;
     tally_.bytes += document.text.size();
     return true;

@@ -12,6 +12,7 @@ struct Document {
   std::string text;          // bytes as the source has them; see docs/formats/corpus.md for invalid UTF-8
   std::string id;            // the row's "id", else "<file>:<line>"; for a text file its name
   std::string source_label;  // the recipe's label, else "corpus"
+  std::string file;          // the file's name as manifests show it
 };
 
 // Appends `text` lower-cased (Unicode simple mapping), with every run of white space as one space and
