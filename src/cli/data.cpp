@@ -2,6 +2,7 @@
 #include "picochat/corpus/commands.hpp"
 #include "picochat/corpus/hf_import.hpp"
 #include "picochat/factory/preview.hpp"
+#include "picochat/honesty/decontaminate.hpp"
 #include "picochat/honesty/honesty.hpp"
 #include "picochat/tasks/skills_corpus.hpp"
 #include "picochat/tasks/slice_pack.hpp"
@@ -43,6 +44,8 @@ std::vector<Command> data_commands() {
                   [&files](const tasks::SkillsCorpusOptions& o) { return tasks::run_skills_corpus(files, o); }),
       bind_output({"data", "honesty"}, "look for eval rows in the training material", honesty::honesty_options(),
                   [&files](const honesty::HonestyOptions& o) { return honesty::run_honesty(files, o); }, true),
+      bind_output({"data", "decontaminate"}, "copy a corpus without what gives eval rows away", honesty::decontaminate_options(),
+                  [&files](const honesty::DecontaminateOptions& o) { return honesty::run_decontaminate(files, o); }),
   };
 }
 

@@ -1,6 +1,7 @@
 // `data honesty`, and the report's files.
 #include <filesystem>
 
+#include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/corpus.hpp"
@@ -24,7 +25,7 @@ std::string place_of(const Json& finding) {
   if (finding.contains("eval_line")) out += cat("eval line ", finding["eval_line"].get<int64_t>(), ": ");
   out += finding["message"].get<std::string>();
   if (finding.contains("document")) {
-    out += cat(" (", finding["file"].get<std::string>(), ", document ", finding["document"].get<std::string>(), ", byte ", finding["offset"].get<int64_t>(), ")");
+    out += cat(" (file ", finding["file"].get<std::string>(), ", document ", finding["document"].get<std::string>(), ", byte ", finding["offset"].get<int64_t>(), ")");
   } else if (finding.contains("matched_line")) {
     out += cat(" (", finding["matched_source"].get<std::string>(), " line ", finding["matched_line"].get<int64_t>(), ")");
   } else if (finding.contains("matched_source")) {
@@ -33,14 +34,13 @@ std::string place_of(const Json& finding) {
   return out;
 }
 
-std::string remedy_for(const Json& report) {
-  if (report["status"] != "blocked") return "";
-  return "to do: take the named rows out of the eval file, or the named text out of SFT rows and corpus, and check again\n";
-}
-
 std::string console_text(const Json& report) {
   std::string out = cat("honesty: ", report["status"].get<std::string>(), "\nsummary: ", report["summary"].get<std::string>(), "\n");
   for (const char* key : kCounters) out += cat(key, ": ", shown(report[key]), "\n");
+  if (report.contains("external")) {
+    for (const Json& external : report["external"])
+      out += cat("external ", external["name"].get<std::string>(), ": ", external["flagged_rows"].get<int64_t>(), " of ", external["rows"].get<int64_t>(), " rows in the training material\n");
+  }
   for (const Json& pair : report["contamination_matrix"]) {
     out += cat(pair["name"].get<std::string>(), ": ", pair["risk"].get<std::string>());
     if (pair["checked"].get<bool>()) {
@@ -55,10 +55,11 @@ std::string console_text(const Json& report) {
   for (const Json& finding : report["findings"]) {
     if (++listed > 8) break;
     out += cat(finding["severity"].get<std::string>(), " ", finding["kind"].get<std::string>(), ": ", place_of(finding), "\n");
+    if (finding.contains("remedy")) out += cat("  to do: ", finding["remedy"].get<std::string>(), "\n");
   }
   int64_t rest = report["blocking_findings"].get<int64_t>() + report["warning_findings"].get<int64_t>() - std::min<int64_t>(listed, 8);
   if (rest > 0) out += cat("and ", rest, " more findings\n");
-  return out + remedy_for(report);
+  return out;
 }
 
 }  // namespace
@@ -71,9 +72,12 @@ const base::OptionTable<HonestyOptions>& honesty_options() {
     out.add("corpus", &O::corpus, "corpus file or folder").metavar = "PATH";
     out.add("chat_input", &O::chat_input, "SFT rows").metavar = "PATH";
     out.add("eval_input", &O::eval_input, "eval rows").metavar = "PATH";
+    out.add("external_eval", &O::external_eval, "outside benchmark to look for (repeatable): ARC, MMLU or HellaSwag as distributed").metavar = "[NAME=]PATH";
     out.add("out_dir", &O::out_dir, "write honesty_report.json and report.md here").metavar = "DIR";
     out.add("near_threshold", &O::near_threshold, "similarity from which two prompts are nearly the same").more_than(0).at_most(1);
     out.add("ngram_size", &O::ngram_size, "words of the shortest run of shared text that counts").at_least(4).at_most(64);
+    out.add("threads", &O::threads, "cores to use (0: all); the result does not depend on it").at_least(0);
+    out.add("json", &O::json, "print the report as JSON");
     return out;
   }();
   return table;
@@ -81,7 +85,7 @@ const base::OptionTable<HonestyOptions>& honesty_options() {
 
 CorpusStream stream_of(const corpus::Corpus& corpus) {
   return [&corpus](const std::function<bool(const CorpusDocument&)>& visit) {
-    corpus.for_each_document([&](corpus::Document&& document) { return visit({document.text, document.id, document.source_label}); });
+    corpus.for_each_document([&](corpus::Document&& document) { return visit({document.text, document.id, document.file}); });
   };
 }
 
@@ -99,6 +103,7 @@ std::string honesty_markdown(const Json& report) {
   for (const Json& finding : report["findings"]) {
     out += cat("- **", finding["severity"].get<std::string>(), "** ", finding["kind"].get<std::string>(), ": ", place_of(finding), "\n");
     if (finding.contains("snippet")) out += cat("  > ", finding["snippet"].get<std::string>(), "\n");
+    if (finding.contains("remedy")) out += cat("  To do: ", finding["remedy"].get<std::string>(), ".\n");
   }
   if (report["findings_not_listed"].get<int64_t>() > 0) out += cat("\nNot listed: ", report["findings_not_listed"].get<int64_t>(), " more.\n");
   return out;
@@ -114,6 +119,8 @@ corpus::CommandOutput run_honesty(base::FileSystem& files, const HonestyOptions&
   HonestyInputs inputs;
   inputs.near_threshold = options.near_threshold;
   inputs.ngram_size = options.ngram_size;
+  inputs.threads = static_cast<int>(options.threads);
+  for (const std::string& named : options.external_eval) inputs.external.push_back(tasks::parse_named_benchmark(named, "--external-eval"));
   corpus::CorpusOptions source;
   if (options.dataset_pack) {
     if (options.corpus || options.chat_input || options.eval_input) {
@@ -126,24 +133,31 @@ corpus::CommandOutput run_honesty(base::FileSystem& files, const HonestyOptions&
     source.pack = *options.dataset_pack;
     inputs.corpus_label = (pack.recipe ? *pack.recipe : *pack.input).string();
   } else {
-    if (!options.eval_input) {
-      throw base::usage_error({.what = "what to check is missing", .expected = "--dataset-pack, or --eval-input with --chat-input and --corpus"});
+    if (!options.eval_input && inputs.external.empty()) {
+      throw base::usage_error({.what = "what to check is missing", .where = "data honesty",
+                               .expected = "--dataset-pack, or --eval-input or --external-eval with --chat-input and --corpus"});
     }
     if (options.chat_input) inputs.chat = *options.chat_input;
-    inputs.eval = *options.eval_input;
+    if (options.eval_input) inputs.eval = *options.eval_input;
     if (options.corpus) {
       source.input = *options.corpus;
       inputs.corpus_label = *options.corpus;
     }
   }
+  std::optional<base::Progress> progress;
   if (source.pack || source.input) {
     // Opened inside the check, where a corpus that cannot be read becomes a blocking finding.
-    inputs.corpus = [source](const std::function<bool(const CorpusDocument&)>& visit) {
-      corpus::Corpus corpus = corpus::Corpus::open(source);
+    inputs.corpus = [source, &progress](const std::function<bool(const CorpusDocument&)>& visit) {
+      const corpus::Corpus corpus = corpus::Corpus::open(source);
+      uint64_t bytes = 0;
+      for (const corpus::SourceFile& file : corpus.files()) bytes += file.included ? file.bytes : 0;
+      progress.emplace("honesty", bytes, "B");
       stream_of(corpus)(visit);
     };
+    inputs.progress = [&progress](uint64_t bytes) { progress->update(bytes); };
   }
   Json report = check_honesty(inputs);
+  progress.reset();
   std::string text = console_text(report);
   if (options.out_dir) {
     write_honesty_report(files, report, *options.out_dir);

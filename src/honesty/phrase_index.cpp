@@ -1,22 +1,17 @@
+// The search. How the tables are filled: phrase_index_build.cpp.
 #include "honesty/phrase_index.hpp"
 
 #include <algorithm>
+#include <tuple>
+
+#include "honesty/alignment.hpp"
+#include "honesty/severity.hpp"
 
 namespace picochat::honesty {
 namespace {
 
-constexpr uint64_t kBase = 0xF1357AEA2E62A9C5u;  // of the rolling hash
-constexpr size_t kSeedWords = 4, kTellingSeedWords = 3;
-// A seed that more phrases share is a template's boilerplate. It says nothing about any one of them.
-constexpr size_t kSharedSeed = 24;
-constexpr double kNearlyAll = 0.80;
-constexpr size_t kFilterWords = size_t{1} << (22 - 6);
-
-uint64_t hash_of(const uint64_t* words, size_t n) {
-  uint64_t hash = 0;
-  for (size_t i = 0; i < n; ++i) hash = hash * kBase + words[i];
-  return hash;
-}
+constexpr size_t kMaxSeed = 5;
+constexpr double kJaccardRun = 1.0 / 3;  // word order may be changed when this much of it is kept
 
 bool ends_sentence(char c) { return c == '.' || c == '!' || c == '?' || c == '\n' || c == ':' || c == ';' || c == '"'; }
 
@@ -32,152 +27,77 @@ bool stands_alone(std::string_view text, size_t begin, size_t end) {
 
 // End of the last word, without the separators after it.
 size_t trim_end(std::string_view text, size_t begin, size_t end) {
-  while (end > begin) {
-    auto c = static_cast<unsigned char>(text[end - 1]);
-    if (c >= 128 || tasks::word_scan::kTables.kind[c] != tasks::word_scan::kSeparator) break;
-    --end;
-  }
+  while (end > begin && tasks::word_scan::is_separator(text[end - 1])) --end;
   return end;
 }
 
 }  // namespace
 
-PhraseIndex::PhraseIndex(std::vector<Phrase> phrases, size_t ngram, double near_threshold)
-    : phrases_(std::move(phrases)), ngram_(std::max<size_t>(ngram, 2)), near_threshold_(near_threshold) {
-  WordHashes words;
-  std::vector<std::vector<uint32_t>> numbers;
-  for (const Phrase& phrase : phrases_) {
-    words.assign(phrase.text);
-    words_.push_back(words.hashes());
-    numbers.push_back(words.numbers());
-  }
-  find_telling_words(numbers);
-
-  std::unordered_map<uint64_t, size_t> sharing;
-  for (const auto& phrase : words_) {
-    for (size_t n : {kSeedWords, kTellingSeedWords}) {
-      for (size_t i = 0; i + n <= phrase.size(); ++i) ++sharing[hash_of(&phrase[i], n)];
-    }
-  }
-  Table runs = make_table(ngram_), seeds = make_table(kSeedWords);
-  std::array<Table, kSeedWords> small;  // whole phrases of one to three words, and seeds around telling words
-  for (size_t n = 1; n < kSeedWords; ++n) small[n] = make_table(n);
-  for (uint32_t p = 0; p < words_.size(); ++p) {
-    const std::vector<uint64_t>& phrase = words_[p];
-    if (phrase.empty()) continue;
-    if (phrase.size() < kSeedWords) {
-      add_place(small[phrase.size()], hash_of(phrase.data(), phrase.size()), {p, 0});
-      continue;
-    }
-    if (phrase.size() >= ngram_) {
-      for (uint32_t i = 0; i + ngram_ <= phrase.size(); ++i) add_place(runs, hash_of(&phrase[i], ngram_), {p, i});
-    }
-    // The rarest seed is always there, so that a whole phrase is found however many share its wording.
-    uint32_t rarest = 0;
-    for (uint32_t i = 0; i + kSeedWords <= phrase.size(); ++i) {
-      if (sharing[hash_of(&phrase[i], kSeedWords)] < sharing[hash_of(&phrase[rarest], kSeedWords)]) rarest = i;
-    }
-    for (uint32_t i = 0; i + kSeedWords <= phrase.size(); ++i) {
-      uint64_t hash = hash_of(&phrase[i], kSeedWords);
-      if (i == rarest || (phrases_[p].near && sharing[hash] <= kSharedSeed)) add_place(seeds, hash, {p, i});
-    }
-    // A changed word beside a telling one breaks every seed of four words around it.
-    if (!phrases_[p].near) continue;
-    for (uint32_t telling : telling_[p]) {
-      for (uint32_t i = telling >= 2 ? telling - 2 : 0; i <= telling && i + kTellingSeedWords <= phrase.size(); ++i) {
-        uint64_t hash = hash_of(&phrase[i], kTellingSeedWords);
-        if (sharing[hash] <= kSharedSeed) add_place(small[kTellingSeedWords], hash, {p, i});
-      }
-    }
-  }
-  for (Table* table : {&runs, &seeds, &small[1], &small[2], &small[3]}) {
-    if (!table->places.empty()) tables_.push_back(std::move(*table));
-  }
+bool PhraseIndex::better(const PhraseHit& a, const PhraseHit& b) {
+  auto rank = [](const PhraseHit& h) { return std::make_pair(h.whole, std::max(h.similarity, h.coverage)); };
+  return rank(a) > rank(b);
 }
 
-// Numbers tell a phrase from its neighbours. A phrase without any may still be a template with one open
-// place: then other phrases are equal but for the word in that place.
-void PhraseIndex::find_telling_words(const std::vector<std::vector<uint32_t>>& numbers) {
-  auto without = [](const std::vector<uint64_t>& phrase, uint64_t whole, size_t at) {
-    // hash_of with word `at` left out of the sum; its place stays.
-    uint64_t power = 1;
-    for (size_t i = at + 1; i < phrase.size(); ++i) power *= kBase;
-    return (whole - phrase[at] * power) ^ at;
+double PhraseIndex::length_between(size_t phrase, size_t begin, size_t end) const {
+  uint64_t quarters = 0;
+  for (size_t i = starts_[phrase] + begin; i < starts_[phrase] + end; ++i) quarters += quarters_[i];
+  return static_cast<double>(quarters) / 4;
+}
+
+std::span<const PhraseHit> PhraseIndex::find(std::string_view text, size_t begin, size_t end, Scratch& scratch, bool all) const {
+  scratch.hits.clear();
+  scratch.best.resize(phrases_.size(), 0);
+  scratch.words.scan(text, begin, end);
+  const std::vector<uint64_t>& words = scratch.words.hashes();
+  auto probe = [&](uint64_t hash, size_t n, size_t at) {
+    const uint64_t key = seed_key(hash, n);
+    if (seeds_.may_have(key)) [[unlikely]] look_up(key, n, at, text, scratch, all);
   };
-  std::unordered_map<uint64_t, uint32_t> open_places;
-  for (size_t p = 0; p < words_.size(); ++p) {
-    if (!numbers[p].empty()) continue;
-    uint64_t whole = hash_of(words_[p].data(), words_[p].size());
-    for (size_t at = 0; at < words_[p].size(); ++at) ++open_places[without(words_[p], whole, at)];
-  }
-  for (size_t p = 0; p < words_.size(); ++p) {
-    telling_.push_back(numbers[p]);
-    if (!numbers[p].empty()) continue;
-    uint64_t whole = hash_of(words_[p].data(), words_[p].size());
-    for (size_t at = 0; at < words_[p].size(); ++at) {
-      if (open_places[without(words_[p], whole, at)] >= 3) telling_[p].push_back(static_cast<uint32_t>(at));
-    }
-  }
-}
-
-PhraseIndex::Table PhraseIndex::make_table(size_t n) const {
-  Table table;
-  table.n = n;
-  table.top_power = 1;
-  for (size_t i = 1; i < n; ++i) table.top_power *= kBase;
-  table.filter.assign(kFilterWords, 0);
-  return table;
-}
-
-void PhraseIndex::add_place(Table& table, uint64_t hash, Place place) {
-  uint64_t bit = hash * 0x9E3779B97F4A7C15u >> 42;
-  table.filter[bit / 64] |= uint64_t{1} << (bit % 64);
-  table.places[hash].push_back(place);
-}
-
-std::vector<PhraseHit> PhraseIndex::find(std::string_view text, Scratch& scratch) const {
-  scratch.words.assign(text);
-  scratch.checked.clear();
-  std::unordered_map<size_t, PhraseHit> hits;
-  for (const Table& table : tables_) search(table, text, scratch, hits);
-  std::vector<PhraseHit> out;
-  for (auto& [phrase, hit] : hits) out.push_back(hit);
-  std::sort(out.begin(), out.end(), [](const PhraseHit& a, const PhraseHit& b) { return a.phrase < b.phrase; });
-  return out;
-}
-
-void PhraseIndex::search(const Table& table, std::string_view text, Scratch& scratch, std::unordered_map<size_t, PhraseHit>& hits) const {
-  const std::vector<uint64_t>& words = scratch.words.hashes();
-  if (words.size() < table.n) return;
-  uint64_t hash = hash_of(words.data(), table.n);
-  for (size_t at = 0;; ++at) {
-    if (table.may_have(hash)) {
-      auto it = table.places.find(hash);
-      if (it != table.places.end()) {
-        for (const Place& place : it->second) compare(place, at, text, scratch, hits);
+  if (!seeds_.empty()) {
+    for (size_t at = 0; at < words.size(); ++at) {
+      // The hash of n words from that of n - 1: no step waits for the word before.
+      const size_t longest = std::min(kMaxSeed, words.size() - at);
+      uint64_t hash = 0;
+      for (size_t n = 1; n <= longest; ++n) {
+        hash = hash * kWordBase + words[at + n - 1];
+        if (has_seeds_[n]) probe(hash, n, at);
       }
     }
-    if (at + table.n >= words.size()) return;
-    hash = (hash - words[at] * table.top_power) * kBase + words[at + table.n];
   }
+  if (!runs_.empty() && words.size() >= ngram_) {
+    uint64_t top = 1;
+    for (size_t i = 1; i < ngram_; ++i) top *= kWordBase;
+    uint64_t hash = hash_of_words(words.data(), ngram_);
+    for (size_t at = 0;; ++at) {
+      const uint64_t key = seed_key(hash, ngram_);
+      if (runs_.may_have(key)) [[unlikely]] {
+        for (const SeedPlace& place : runs_.find(key)) compare(place, ngram_, at, text, scratch, all);
+      }
+      if (at + ngram_ >= words.size()) break;
+      hash = (hash - words[at] * top) * kWordBase + words[at + ngram_];
+    }
+  }
+  std::vector<PhraseHit>& hits = scratch.hits;
+  for (const PhraseHit& hit : hits) scratch.best[hit.phrase] = 0;
+  if (all) std::sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return std::tie(a.begin, a.end, a.phrase) < std::tie(b.begin, b.end, b.phrase); });
+  else std::sort(hits.begin(), hits.end(), [](const auto& a, const auto& b) { return a.phrase < b.phrase; });
+  return hits;
 }
 
-// The n-gram at word `at` of the text is that at `place` of a phrase: how much of the phrase is around it?
-void PhraseIndex::compare(const Place& place, size_t at, std::string_view text, Scratch& scratch,
-                          std::unordered_map<size_t, PhraseHit>& hits) const {
-  const std::vector<uint64_t>& phrase = words_[place.phrase];
-  const std::vector<uint64_t>& words = scratch.words.hashes();
-  // One comparison for all n-grams of a run: those lie on one diagonal.
-  size_t diagonal = at + phrase.size() - place.offset;
-  uint64_t key = static_cast<uint64_t>(place.phrase) << 32 ^ diagonal;
-  auto [checked, fresh] = scratch.checked.try_emplace(key, 0);
-  if (!fresh && at < checked->second) return;
+void PhraseIndex::look_up(uint64_t key, size_t n, size_t at, std::string_view text, Scratch& scratch, bool all) const {
+  for (const SeedPlace& place : seeds_.find(key)) compare(place, n, at, text, scratch, all);
+}
 
-  size_t left = place.offset, start = at, right = place.offset, end = at;
+// The n words at `at` of the text are those at `place` of a phrase: how much of the phrase is around them?
+void PhraseIndex::compare(const SeedPlace& place, size_t n, size_t at, std::string_view text, Scratch& scratch, bool all) const {
+  const std::span<const uint64_t> phrase = words_of(place.phrase);
+  const std::vector<uint64_t>& words = scratch.words.hashes();
+  size_t left = place.offset, start = at;
+  if (left > 0 && start > 0 && phrase[left - 1] == words[start - 1] && place.follows) return;
   while (left > 0 && start > 0 && phrase[left - 1] == words[start - 1]) --left, --start;
+  size_t right = place.offset, end = at;
   while (right < phrase.size() && end < words.size() && phrase[right] == words[end]) ++right, ++end;
-  checked->second = end;
-  if (start >= end) return;  // two n-grams with one hash
+  if (right < place.offset + n) return;  // two seeds with one key
 
   PhraseHit hit;
   hit.phrase = place.phrase;
@@ -188,56 +108,75 @@ void PhraseIndex::compare(const Place& place, size_t at, std::string_view text, 
   hit.begin = scratch.words.begin_of(start);
   hit.end = trim_end(text, hit.begin, scratch.words.end_of(end - 1));
   if (phrases_[place.phrase].sentence && !(hit.whole && stands_alone(text, hit.begin, hit.end))) return;
-  if (!hit.whole) {
-    if (!phrases_[place.phrase].near) return;
-    size_t from = at >= place.offset ? at - place.offset : 0;
-    double similarity = aligned_similarity(place.phrase, from, scratch.words);
-    // A run of a template's wording without what the question asks about is no part of the question,
-    // unless it is nearly all of the prompt.
-    bool tells = telling_[place.phrase].empty() || hit.coverage >= kNearlyAll;
-    for (uint32_t word : telling_[place.phrase]) tells = tells || (word >= left && word < right);
-    bool long_run = hit.run_words >= ngram_ && tells;
-    if (similarity >= near_threshold_) {
-      size_t last = std::min(from + phrase.size(), words.size());
-      hit.similarity = similarity;
-      hit.begin = scratch.words.begin_of(from);
-      hit.end = trim_end(text, hit.begin, scratch.words.end_of(last - 1));
-    } else if (!long_run) {
-      return;
-    }
-  }
-  auto [best, first] = hits.try_emplace(place.phrase, hit);
-  auto rank = [](const PhraseHit& h) { return std::make_pair(h.whole, std::max(h.similarity, h.coverage)); };
-  if (!first && rank(hit) > rank(best->second)) best->second = hit;
+  if (!hit.whole && !(phrases_[place.phrase].near && compare_nearly(hit, left, right, start, end, text, scratch.words))) return;
+  hit.run_length = length_between(place.phrase, left, right);
+  add(hit, scratch, all);
 }
 
-// Longest common subsequence of the phrase and the words from `start` on, in a band of three words for
-// what was put in or left out, over the phrase's length. 0 when a telling word of the phrase is not there.
-double PhraseIndex::aligned_similarity(size_t phrase_index, size_t start, const WordHashes& text) const {
-  constexpr size_t kBand = 3;
-  const std::vector<uint64_t>& phrase = words_[phrase_index];
-  const std::vector<uint64_t>& words = text.hashes();
-  size_t low = start > kBand ? start - kBand : 0;
-  size_t high = std::min(words.size(), start + phrase.size() + kBand);
-  size_t width = high - low;
-  std::vector<uint32_t> row(width + 1, 0);
-  for (size_t i = 0; i < phrase.size(); ++i) {
-    size_t centre = start - low + i;
-    size_t first = std::min(width, centre > kBand ? centre - kBand : 0), last = std::min(width, centre + kBand + 1);
-    // Outside the band the row keeps what the rows before it reached.
-    uint32_t diagonal = row[first];
-    for (size_t j = first; j < last; ++j) {
-      uint32_t above = row[j + 1];
-      row[j + 1] = phrase[i] == words[low + j] ? diagonal + 1 : std::max(above, row[j]);
-      diagonal = above;
+// Words [left, right) of the phrase are words [start, end) of the text. Whether that is a finding; a near match widens the hit.
+bool PhraseIndex::compare_nearly(PhraseHit& hit, size_t left, size_t right, size_t start, size_t end, std::string_view text,
+                                 const WordHashes& words) const {
+  const std::span<const uint64_t> phrase = words_of(hit.phrase), all(words.hashes());
+  const auto size = static_cast<double>(phrase.size());
+  const auto allowed = static_cast<size_t>(size * (1 - near_threshold_) + 1e-9);
+  auto widen = [&](size_t from, size_t to, double similarity) {
+    hit.similarity = similarity;
+    hit.begin = words.begin_of(from);
+    hit.end = trim_end(text, hit.begin, words.end_of(to - 1));
+  };
+  if (allowed > 0) {
+    const Alignment before = align_backwards(phrase.first(left), all.first(start), allowed);
+    if (before.misses <= allowed) {
+      const Alignment after = align(phrase.subspan(right), all.subspan(end), allowed - before.misses);
+      const size_t from = start - before.text_words, to = end + after.text_words;
+      if (before.misses + after.misses <= allowed && holds_telling_words(hit.phrase, all.subspan(from, to - from))) {
+        widen(from, to, 1 - static_cast<double>(before.misses + after.misses) / size);
+        return true;
+      }
     }
-    for (size_t j = last; j < width; ++j) row[j + 1] = std::max(row[j + 1], row[j]);
+    // The same words in another order, around a part that is kept: the others where they were, all before it, or all after.
+    if (hit.coverage >= kJaccardRun) {
+      const size_t others = phrase.size() - hit.run_words;
+      for (size_t before_run : {left, others, size_t{0}}) {
+        const size_t from = start - std::min(start, before_run), to = std::min(all.size(), end + (others - before_run));
+        const std::span<const uint64_t> window = all.subspan(from, to - from);
+        const double similarity = jaccard(phrase, window);
+        if (similarity < near_threshold_ || !holds_telling_words(hit.phrase, window)) continue;
+        widen(from, to, similarity);
+        return true;
+      }
+    }
   }
-  auto begin = words.begin() + static_cast<std::ptrdiff_t>(low), end = words.begin() + static_cast<std::ptrdiff_t>(high);
-  for (uint32_t at : telling_[phrase_index]) {
-    if (std::find(begin, end, phrase[at]) == end) return 0;
+  // A shorter run. Of a template's wording, without what the question asks about, it is no part of the question, unless
+  // it is nearly all of the prompt.
+  const double length = length_between(hit.phrase, left, right);
+  if (length < static_cast<double>(ngram_)) return false;
+  if (hit.coverage >= kBlockingCoverage) return true;
+  const std::vector<uint32_t>& telling = telling_[hit.phrase];
+  if (!telling.empty()) return std::any_of(telling.begin(), telling.end(), [&](uint32_t word) { return word >= left && word < right; });
+  if (length >= 2 * static_cast<double>(ngram_)) return true;
+  const auto common = std::span(common_).subspan(starts_[hit.phrase] + left, right - left);
+  return std::any_of(common.begin(), common.end(), [](uint8_t is_common) { return is_common == 0; });
+}
+
+bool PhraseIndex::holds_telling_words(size_t phrase, std::span<const uint64_t> window) const {
+  const std::span<const uint64_t> words = words_of(phrase);
+  return std::all_of(telling_[phrase].begin(), telling_[phrase].end(),
+                     [&](uint32_t at) { return std::find(window.begin(), window.end(), words[at]) != window.end(); });
+}
+
+void PhraseIndex::add(const PhraseHit& hit, Scratch& scratch, bool all) const {
+  if (all) {
+    scratch.hits.push_back(hit);
+    return;
   }
-  return static_cast<double>(row[width]) / static_cast<double>(phrase.size());
+  uint32_t& best = scratch.best[hit.phrase];
+  if (best == 0) {
+    scratch.hits.push_back(hit);
+    best = static_cast<uint32_t>(scratch.hits.size());
+  } else if (better(hit, scratch.hits[best - 1])) {
+    scratch.hits[best - 1] = hit;
+  }
 }
 
 }  // namespace picochat::honesty

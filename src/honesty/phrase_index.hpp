@@ -4,11 +4,12 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
+#include "honesty/seed_table.hpp"
 #include "honesty/words.hpp"
 
 namespace picochat::honesty {
@@ -19,15 +20,20 @@ struct Phrase {
   bool sentence = false;   // too short to mean anything inside a sentence: only as a sentence of its own
 };
 
-// The best match of one phrase in one text.
+// A match of one phrase in one text.
 struct PhraseHit {
   size_t phrase = 0;
   bool whole = false;
   size_t run_words = 0;      // longest run of shared words
+  double run_length = 0;     // the same as by length_in_words()
   double coverage = 0;       // run_words / words of the phrase
-  double similarity = 0;     // share of the phrase's words found in order, numbers all present
+  double similarity = 0;     // share of the phrase's words found in order, or Jaccard index; numbers all present
   size_t begin = 0, end = 0; // bytes of the text
 };
+
+// Length in words of a spaced script: a character of an unspaced one counts as half a word, of Thai and its
+// neighbours as a quarter.
+double length_in_words(std::string_view text);
 
 class PhraseIndex {
  public:
@@ -36,46 +42,47 @@ class PhraseIndex {
   PhraseIndex(std::vector<Phrase> phrases, size_t ngram, double near_threshold);
 
   const std::vector<Phrase>& phrases() const { return phrases_; }
-  size_t words_in(size_t phrase) const { return words_[phrase].size(); }
+  size_t words_in(size_t phrase) const { return starts_[phrase + 1] - starts_[phrase]; }
 
   // Working memory of one thread.
   struct Scratch {
     WordHashes words;
-    std::unordered_map<uint64_t, size_t> checked;  // (phrase, diagonal) -> word up to which it was compared
+    std::vector<PhraseHit> hits;
+    std::vector<uint32_t> best;  // by phrase: place in hits, plus 1
   };
-  // At most one hit a phrase, in order of phrases. Thread-safe with a scratch for each thread.
-  std::vector<PhraseHit> find(std::string_view text, Scratch& scratch) const;
+  // The best hit of each phrase in the words that begin in [begin, end) of the text, in order of
+  // phrases; or with `all` every hit, in order of place. Thread-safe with a scratch for each thread.
+  std::span<const PhraseHit> find(std::string_view text, size_t begin, size_t end, Scratch& scratch, bool all = false) const;
+  std::span<const PhraseHit> find(std::string_view text, Scratch& scratch) const { return find(text, 0, text.size(), scratch); }
+
+  // Which of two hits of one phrase says more.
+  static bool better(const PhraseHit& a, const PhraseHit& b);
 
  private:
-  struct Place {
-    uint32_t phrase, offset;  // the n-gram begins at this word of the phrase
-  };
-  // Hash of n words -> places, for one n. A bit map in front keeps most words of a corpus out of the table.
-  struct Table {
-    size_t n = 0;
-    uint64_t top_power = 0;  // base^(n-1), to drop the first word from a rolling hash
-    std::vector<uint64_t> filter;
-    std::unordered_map<uint64_t, std::vector<Place>> places;
-    bool may_have(uint64_t hash) const {
-      uint64_t bit = hash * 0x9E3779B97F4A7C15u >> 42;
-      return filter[bit / 64] >> (bit % 64) & 1;
-    }
-  };
-  Table make_table(size_t n) const;
-  void add_place(Table& table, uint64_t hash, Place place);
-  void search(const Table& table, std::string_view text, Scratch& scratch, std::unordered_map<size_t, PhraseHit>& hits) const;
-  void compare(const Place& place, size_t at, std::string_view text, Scratch& scratch, std::unordered_map<size_t, PhraseHit>& hits) const;
-  void find_telling_words(const std::vector<std::vector<uint32_t>>& numbers);
-  double aligned_similarity(size_t phrase, size_t start, const WordHashes& text) const;
+  std::span<const uint64_t> words_of(size_t phrase) const { return std::span(words_).subspan(starts_[phrase], words_in(phrase)); }
+  double length_between(size_t phrase, size_t begin, size_t end) const;
+  void read_phrases();
+  void find_telling_words();
+  void build_tables();
+  void look_up(uint64_t key, size_t n, size_t at, std::string_view text, Scratch& scratch, bool all) const;
+  void compare(const SeedPlace& place, size_t n, size_t at, std::string_view text, Scratch& scratch, bool all) const;
+  bool compare_nearly(PhraseHit& hit, size_t left, size_t right, size_t start, size_t end, std::string_view text, const WordHashes& words) const;
+  bool holds_telling_words(size_t phrase, std::span<const uint64_t> window) const;
+  void add(const PhraseHit& hit, Scratch& scratch, bool all) const;
 
   std::vector<Phrase> phrases_;
-  std::vector<std::vector<uint64_t>> words_;
+  std::vector<uint64_t> words_;    // of all phrases, one after the other
+  std::vector<uint8_t> quarters_;  // length of each word, in quarters
+  std::vector<uint8_t> common_;    // by word: 1 when every seed over it is wording that several prompts share
+  std::vector<size_t> starts_{0};
   // Words that make a phrase the question it is: its numbers and signs, or what stands in the open
   // place of a template. A near match must have them all.
   std::vector<std::vector<uint32_t>> telling_;
   size_t ngram_;
   double near_threshold_;
-  std::vector<Table> tables_;  // long runs, seeds of three and four words, and whole phrases of one to three
+  SeedTable seeds_;                  // of one to five words
+  std::array<bool, 6> has_seeds_{};  // by number of words
+  SeedTable runs_;                   // of ngram_ words, where no seed leads
 };
 
 }  // namespace picochat::honesty

@@ -27,6 +27,7 @@ class Honesty : public ::testing::Test {
   tasks::TestFolder folder_{"honesty"};
   std::vector<std::string> documents_ = {"The harbor lay quiet in the early light.", "Nobody had seen the old ferry since autumn."};
   std::string eval_ = row(kQuestion, "tulips") + row("Explain briefly why the sky over the sea looks blue at noon.", "scattered light");
+  std::vector<tasks::NamedBenchmark> external_;
   std::string chat_ = R"({"user":"Say hello to the visitors.","assistant":"Hello, visitors."})" "\n";
 
   static std::string row(const std::string& user, const std::string& include) {
@@ -36,6 +37,7 @@ class Honesty : public ::testing::Test {
     HonestyInputs inputs;
     inputs.chat = folder_.write("chat.jsonl", chat_);
     inputs.eval = folder_.write("eval.jsonl", eval_);
+    inputs.external = external_;
     inputs.corpus_label = "corpus";
     inputs.corpus = [&](const std::function<bool(const CorpusDocument&)>& visit) {
       for (size_t i = 0; i < documents_.size(); ++i) {
@@ -285,6 +287,110 @@ TEST_F(Honesty, AnExactLeakAfterNearOnesStillBlocks) {
   EXPECT_EQ(check()["status"], "caution");
   documents_.push_back(kQuestion);
   EXPECT_EQ(check()["status"], "blocked");
+}
+
+// Rows 0..n-1 of a benchmark in MMLU's hub layout; none is like another.
+std::string benchmark(int rows) {
+  static constexpr const char* kTopics[] = {"comets", "rivers", "mosses", "engines", "islands", "violins", "glaciers", "lanterns", "beetles", "harbors", "orchards", "mirrors"};
+  std::string out;
+  for (int i = 0; i < rows; ++i) {
+    out += base::canonical({{"question", cat("In the survey of ", kTopics[i], " that the academy made, what had changed most since the survey before it?")},
+                            {"choices", {cat("colour of ", kTopics[i]), "their number", "their age", cat("price of ", kTopics[i])}}, {"answer", i % 4}}) + "\n";
+  }
+  return out;
+}
+
+TEST_F(Honesty, RowsOfOutsideBenchmarksAreFlagged) {
+  external_ = {{"survey", folder_.write("survey.jsonl", benchmark(12))}};
+  Json report = check();
+  EXPECT_EQ(report["status"], "ready") << report.dump(2);
+  EXPECT_EQ(report["external"][0]["rows"], 12);
+  EXPECT_EQ(report["external"][0]["flagged_rows"], 0);
+
+  documents_.push_back("Quiz. In the survey of islands that the academy made, what had changed most since the survey before it? (A) colour of islands");
+  report = check();
+  EXPECT_EQ(report["status"], "caution");
+  EXPECT_EQ(report["external"][0]["flagged_lines"], Json::array({5}));
+  Json finding = find(report, "external_row_in_corpus");
+  EXPECT_EQ(finding["external"], "survey");
+  EXPECT_EQ(finding["external_line"], 5);
+  EXPECT_EQ(finding["document"], "doc-2");
+
+  // More than a tenth of the rows, wherever they are found.
+  chat_ += base::canonical({{"user", "In the survey of violins that the academy made, what had changed most since the survey before it?"}, {"assistant", "Their age."}}) + "\n";
+  report = check();
+  EXPECT_EQ(report["status"], "blocked");
+  EXPECT_EQ(report["external"][0]["rows_in_sft"], 1);
+  EXPECT_THAT(find(report, "external_contamination")["message"].get<std::string>(), HasSubstr("2 of 12 rows"));
+
+  external_[0].path = folder_ / "nowhere.jsonl";
+  report = check();
+  EXPECT_EQ(report["status"], "blocked");
+  EXPECT_THAT(find(report, "missing_input")["message"].get<std::string>(), HasSubstr("survey"));
+}
+
+TEST_F(Honesty, ShortQuestionsOfABenchmarkCountWithTheirChoicesOnly) {
+  external_ = {{"short", folder_.write("short.jsonl", base::canonical({{"question", "Which of these is a mammal?"}, {"choices", {"a spotted salamander", "a grey whale", "an old trout"}}, {"answer", 1}}) + "\n" +
+                                                          base::canonical({{"question", "Which of these is a mineral?"}, {"choices", {"quartz sand", "oak bark", "wool"}}, {"answer", 0}}) + "\n")}};
+  documents_ = {"The teacher asked: which of these is a mammal? Nobody knew."};
+  EXPECT_EQ(check()["external"][0]["flagged_rows"], 0);
+  documents_ = {"Which of these is a mammal?\n A. a spotted salamander\n B. a grey whale\n C. an old trout\n"};
+  EXPECT_EQ(check()["external"][0]["flagged_lines"], Json::array({1}));
+}
+
+TEST_F(Honesty, LongDocumentsAreSearchedToTheirEnd) {
+  // Far above the size that is searched in one piece; the prompt at many places, some across the seams.
+  std::string filler;
+  while (filler.size() < (7u << 20)) filler += "so it went on along the quiet shore and past the mill ";
+  for (size_t at : {size_t{0}, size_t{1} << 20, (size_t{1} << 20) - 60, (size_t{1} << 20) + 40, size_t{3} << 20, filler.size()}) {
+    std::string text = filler;
+    at = text.find(' ', std::min(at, text.size() - 1)) + 1;
+    text.insert(at, cat(kQuestion, " "));
+    documents_ = {"before", text, "after"};
+    Json report = check();
+    EXPECT_EQ(report["corpus_prompt_hits"], 1) << at;
+    EXPECT_EQ(find(report, "eval_prompt_in_corpus")["offset"], at);
+    EXPECT_EQ(find(report, "eval_prompt_in_corpus")["document"], "doc-1");
+  }
+}
+
+TEST_F(Honesty, TheReportDoesNotDependOnThreads) {
+  documents_.clear();
+  for (int i = 0; i < 3000; ++i) documents_.push_back(cat("Page ", i, ". ", std::string(i % 97 == 0 ? kQuestion : "Nothing to see."), std::string(static_cast<size_t>(i), 'z')));
+  auto report = [&](int threads) {
+    HonestyInputs inputs;
+    inputs.eval = folder_.write("eval.jsonl", eval_);
+    inputs.threads = threads;
+    inputs.corpus = [&](const std::function<bool(const CorpusDocument&)>& visit) {
+      for (size_t i = 0; i < documents_.size(); ++i)
+        if (!visit({documents_[i], cat("doc-", i), "books.jsonl"})) return;
+    };
+    return check_honesty(inputs);
+  };
+  const Json one = report(1);
+  EXPECT_EQ(one["findings"][0]["document"], "doc-0");
+  EXPECT_EQ(one, report(2));
+  EXPECT_EQ(one, report(7));
+}
+
+TEST_F(Honesty, RepeatedSftPrompts) {
+  chat_.clear();
+  for (int i = 0; i < 20; ++i) chat_ += base::canonical({{"user", i < 5 ? "Tell me about  the LIGHTHOUSE." : cat("Tell me about house number ", i, ".")}, {"assistant", "It is old."}}) + "\n";
+  Json finding = find(check(), "duplicate_sft_prompts");
+  ASSERT_FALSE(finding.is_null());
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("4 of 20"));
+  EXPECT_THAT(finding["message"].get<std::string>(), HasSubstr("5 times"));
+  EXPECT_FALSE(finding["remedy"].get<std::string>().empty());
+}
+
+TEST_F(Honesty, EveryFindingSaysWhatToDo) {
+  documents_ = {kQuestion, "It is known that scattered light is what we see."};
+  chat_ += base::canonical({{"user", kQuestion}, {"assistant", "tulips"}}) + "\n";
+  eval_ += row(kQuestion, "tulips") + "{\"user\":5}\n";
+  external_ = {{"gone", folder_ / "gone.csv"}};
+  const Json report = check();
+  EXPECT_GE(report["findings"].size(), 5u);
+  for (const Json& finding : report["findings"]) EXPECT_FALSE(finding.value("remedy", "").empty()) << finding.dump();
 }
 
 TEST_F(Honesty, CommandWritesReportsAndScansRecipePacks) {

@@ -1,17 +1,20 @@
-// Does the training material hold the eval? Corpus x SFT x eval x support phrases, at any size: one
-// streaming pass of the corpus against an index of all rows. `data honesty` and the stage inside
-// `run tiny` are this code. Rules and severities: docs/formats/rows.md, section "Contamination".
+// Does the training material hold the eval? Corpus x SFT x eval x outside benchmarks x support phrases, at any
+// size: one streaming pass of the corpus against an index of all rows. `data honesty` and the stage inside
+// `run tiny` are this code. What is checked and how severe it is: docs/honesty.md.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/options.hpp"
 #include "picochat/corpus/commands.hpp"
+#include "picochat/tasks/benchmark_file.hpp"
 
 namespace picochat::corpus {
 class Corpus;
@@ -31,20 +34,26 @@ CorpusStream stream_of(const corpus::Corpus& corpus);
 
 struct HonestyOptions {
   std::optional<std::string> dataset_pack, corpus, chat_input, eval_input, out_dir;
+  std::vector<std::string> external_eval;  // [NAME=]PATH
   double near_threshold = 0.86;
   int64_t ngram_size = 13;
+  int64_t threads = 0;
+  bool json = false;
 };
 const base::OptionTable<HonestyOptions>& honesty_options();
 
 struct HonestyInputs {
   base::Path chat, eval;        // empty: not given, its pairs are not_measured
+  std::vector<tasks::NamedBenchmark> external;
   CorpusStream corpus;          // null: not given
   std::string corpus_label;     // how reports name the corpus
   double near_threshold = 0.86;
   int64_t ngram_size = 13;
+  int threads = 0;              // 0: all cores; the report does not depend on it
+  std::function<void(uint64_t)> progress;  // bytes of the corpus searched so far; may be null
 };
 
-// The report (keys: docs/formats/rows.md), status ready | caution | blocked. A file that is named but
+// The report (keys: docs/honesty.md), status ready | caution | blocked. A file that is named but
 // cannot be read is a finding of severity block, never a clean result.
 base::Json check_honesty(const HonestyInputs& inputs);
 
