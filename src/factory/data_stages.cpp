@@ -77,20 +77,26 @@ void corpus_stage(RunContext& run) {
 }
 
 void honesty_stage(RunContext& run) {
-  const StageKey key{.stage = "honesty", .inputs = {{"corpus", run.corpus_manifest.at("digest")}, {"chat", base::sha256_file(run.chat_input).hex()},
-                                                    {"eval", base::sha256_file(run.eval_input).hex()}}};
+  honesty::HonestyInputs inputs;
+  inputs.chat = run.chat_input;
+  inputs.eval = run.eval_input;
+  inputs.threads = static_cast<int>(run.options().threads);
+  StageKey key{.stage = "honesty", .semantics = 2,
+               .inputs = {{"corpus", run.corpus_manifest.at("digest")}, {"chat", base::sha256_file(run.chat_input).hex()}, {"eval", base::sha256_file(run.eval_input).hex()}}};
+  for (const auto& given : run.options().external_eval) {
+    inputs.external.push_back(tasks::parse_named_benchmark(given, "--external-eval"));
+    const auto& [name, path] = inputs.external.back();
+    // A file that is not there becomes a blocking finding of the check.
+    key.inputs[cat("external_", name)] = std::filesystem::is_regular_file(path) ? base::sha256_file(path).hex() : "missing";
+  }
   run_stage(run, 2, key, {"honesty/honesty_report.json"}, [&] {
-    honesty::HonestyInputs inputs;
-    inputs.chat = run.chat_input;
-    inputs.eval = run.eval_input;
+    base::Progress progress("honesty", run.corpus_manifest.at("stats").at("num_bytes").get<uint64_t>(), "B");
     inputs.corpus_label = run.corpus_manifest.at("digest").get<std::string>();
-    inputs.corpus = [&](const std::function<bool(const honesty::CorpusDocument&)>& visit) {
-      run.corpus.for_each_document([&](corpus::Document&& document) {
-        base::throw_if_interrupted();
-        return visit({document.text, document.id, document.source_label});
-      });
-    };
-    honesty::write_honesty_report(run.files, honesty::check_honesty(inputs), run.at("honesty"));
+    inputs.corpus = honesty::stream_of(run.corpus);
+    inputs.progress = [&](uint64_t done) { progress.update(done); };
+    const Json report = honesty::check_honesty(inputs);
+    progress.finish();
+    honesty::write_honesty_report(run.files, report, run.at("honesty"));
   });
   run.honesty_report = base::read_json(run.at("honesty/honesty_report.json"));
   const std::string status = run.honesty_report.at("status");

@@ -39,7 +39,7 @@ void eval_stages(RunContext& run) {
   StageKey key{.stage = "eval", .inputs = {{"sft_checkpoint", digest_of(run.at("sft/checkpoint")).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
                                            {"chat", base::sha256_file(run.chat_input).hex()}, {"eval", base::sha256_file(run.eval_input).hex()}},
                .options = run.picked({"eval_max_new_tokens", "sft_fit_max_rows", "seed"})};
-  run_stage(run, 7, key, {"sft_fit/eval_report.json", "sft_fit_heldout/eval_report.json", "eval/eval_report.json"}, [&] {
+  run_stage(run, 7, key, {"sft_fit/eval_report.json", "sft_fit_heldout/eval_report.json", "eval/eval_report.json", "honesty/generated_report.json"}, [&] {
     Evaluator evaluate{run, eval::load_language_model(run.at("sft/checkpoint"), run.at("tokenizer.json")), {}};
     evaluate.options.max_new_tokens = options.eval_max_new_tokens;
     evaluate.options.seed = options.seed;
@@ -55,7 +55,8 @@ void eval_stages(RunContext& run) {
       evaluate(rows, folder, side == std::string("train") ? "SFT fit: rows that were trained on" : "SFT fit: held-out rows", chat_input);
     }
     const auto rows = tasks::read_eval_rows(run.eval_input);
-    evaluate(rows, "eval", "Held-out eval", {{"path", run.eval_input.filename().string()}, {"sha256", base::sha256_file(run.eval_input).hex()}, {"rows", rows.size()}});
+    const Json held_out = evaluate(rows, "eval", "Held-out eval", {{"path", run.eval_input.filename().string()}, {"sha256", base::sha256_file(run.eval_input).hex()}, {"rows", rows.size()}});
+    check_generated_replies(run, held_out);
   });
   run.sft_fit = base::read_json(run.at("sft_fit/eval_report.json"));
   run.sft_fit_heldout = base::read_json(run.at("sft_fit_heldout/eval_report.json"));

@@ -67,6 +67,8 @@ void sft_stage(RunContext& run);
 // judge_stages.cpp
 void eval_stages(RunContext& run);
 gate::GateVerdict gate_stage(RunContext& run);
+// generated_replies.cpp: honesty/generated_report.json
+void check_generated_replies(RunContext& run, const Json& eval_report);
 
 // Phrases that stand in the training text only; a model that completes one has memorised it.
 inline constexpr const char* kCanaryPrefix = "Memorization canary phrase: ";

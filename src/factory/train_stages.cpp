@@ -5,6 +5,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/eval/generation.hpp"
 #include "picochat/evidence/train_report.hpp"
+#include "picochat/honesty/memorization.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "picochat/train/bigram_baseline.hpp"
@@ -126,21 +127,39 @@ eval::LanguageModel selected_model(const RunContext& run, const std::string& sta
   return eval::load_language_model(run.at(stage + "/checkpoint"), run.at("tokenizer.json"));
 }
 
-// Does the model complete a phrase that stands in its training text once?
-Json probe_canaries(const RunContext& run, const eval::LanguageModel& language_model) {
+// By document of the corpus, in its order; empty where documents are held out in part.
+std::vector<bool> held_out_documents(const train::TokenShards& shards, const train::Split& split) {
+  std::vector<bool> held_out;
+  if (split.method != "document") return held_out;
+  held_out.assign(static_cast<size_t>(shards.document_count()), false);
+  int64_t document = 0;
+  for (const train::Span& span : split.validation.spans()) {
+    while (document < shards.document_count() && shards.document_start(document) < span.start) ++document;
+    for (; document < shards.document_count() && shards.document_start(document) < span.end; ++document) held_out[static_cast<size_t>(document)] = true;
+  }
+  return held_out;
+}
+
+// Does the model recite its training text, or complete a phrase that stands in it once? The text is read again
+// from its files, so the dataset mode makes no difference.
+Json probe_memorization(const RunContext& run, const eval::LanguageModel& language_model, const std::string& sample, const std::vector<bool>& held_out) {
   const auto& options = run.options();
-  if (options.canary_count == 0) return {{"status", "not_measured"}, {"reason", "no canaries were planted"}};
-  Json hits = Json::array();
+  honesty::MemorizationInputs inputs;
+  inputs.generated = {{"sample", sample}};
+  inputs.corpus = honesty::stream_of(run.corpus);
+  inputs.threads = static_cast<int>(options.threads);
+  if (!held_out.empty()) inputs.held_out = [&](size_t document) { return document < held_out.size() && held_out[document]; };
   std::string log;
   for (int64_t i = 0; i < options.canary_count; ++i) {
-    const std::string value = canary_value(options.seed, i);
-    const std::string text = eval::continue_text(language_model, kCanaryPrefix, kCanaryTokens,
-                                                 {.temperature = i == 0 ? 0.0 : 0.8, .top_k = 20, .seed = static_cast<uint64_t>(options.seed + 17 + i)});
-    log += cat(kCanaryPrefix, text, "\n\n");
-    if (text.find(value) != std::string::npos) hits.push_back(value);
+    inputs.canaries.push_back(canary_value(options.seed, i));
+    inputs.probes.push_back(eval::continue_text(language_model, kCanaryPrefix, kCanaryTokens,
+                                                {.temperature = i == 0 ? 0.0 : 0.8, .top_k = 20, .seed = static_cast<uint64_t>(options.seed + 17 + i)}));
+    log += cat(kCanaryPrefix, inputs.probes.back(), "\n\n");
   }
-  base::write_file(run.files, run.at("base/canary_probe.txt"), log);
-  return {{"status", hits.empty() ? "low" : "high"}, {"canaries_planted", options.canary_count}, {"canary_hits", hits}};
+  if (options.canary_count > 0) base::write_file(run.files, run.at("base/canary_probe.txt"), log);
+  Json report = honesty::measure_memorization(inputs);
+  base::say(cat("base: memorization ", report.at("status").get<std::string>(), ": ", report.at("summary").get<std::string>()));
+  return report;
 }
 
 }  // namespace
@@ -188,7 +207,7 @@ void base_stage(RunContext& run) {
     facts.dataset_tokens = shards->size();
     const auto language_model = selected_model(run, "base");
     facts.sample = eval::continue_text(language_model, "", kSampleTokens, {.temperature = 0.8, .top_k = 20, .seed = static_cast<uint64_t>(options.seed)});
-    facts.extra = {{"bigram_baseline", bigram}, {"memorization", probe_canaries(run, language_model)}};
+    facts.extra = {{"bigram_baseline", bigram}, {"memorization", probe_memorization(run, language_model, facts.sample, held_out_documents(*shards, split))}};
     const auto events = evidence::read_metrics(run.at("metrics.jsonl"), "base");
     evidence::write_train_report(run.files, run.at("base"), "train_report.json", evidence::build_train_report(facts, events), events);
     base::say(cat("base: stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
