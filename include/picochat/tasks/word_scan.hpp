@@ -61,7 +61,7 @@ constexpr size_t blank_before(std::string_view text, size_t i, bool across_lines
   if (i >= 2 && text.substr(i - 2, 2) == "\xC2\xA0") return 2;
   if (i < 3) return 0;
   const std::string_view three = text.substr(i - 3, 3);
-  return three == "\xE3\x80\x80" || (three.starts_with("\xE2\x80") && three[2] >= '\x80' && three[2] <= '\x8A') || three == "\xE2\x80\xAF" ? 3 : 0;
+  return three == "\xE3\x80\x80" || (three.starts_with("\xE2\x80") && static_cast<unsigned char>(three[2]) - 0x80u <= 0x0Au) || three == "\xE2\x80\xAF" ? 3 : 0;
 }
 constexpr size_t blank_after(std::string_view text, size_t i, bool across_lines) {
   for (size_t length = 1; length <= 3 && i + length <= text.size(); ++length)
