@@ -104,7 +104,8 @@ void check_pack_files(const Pack& pack) {
 namespace {
 
 const std::array<std::string, 4> kRecipeKeys = {"name", "description", "exclude", "sources"};
-const std::array<std::string, 9> kSourceKeys = {"path", "label", "include", "exclude", "reason", "weight", "max_documents", "max_bytes", "text_column"};
+const std::array<std::string, 12> kSourceKeys = {"path",          "label",     "include",     "exclude", "reason", "weight",
+                                                 "max_documents", "max_bytes", "text_column", "license", "origin", "revision"};
 
 std::optional<int64_t> get_limit(const Json& object, const char* key, const std::string& where) {
   if (!object.contains(key)) return {};
@@ -128,6 +129,9 @@ RecipeSource parse_source(const Json& json, const Path& recipe, const std::strin
     source.max_documents = get_limit(json, "max_documents", where);
     source.max_bytes = get_limit(json, "max_bytes", where);
     if (json.contains("text_column")) source.text_column = get_text(json, "text_column", where);
+    source.license = base::trim(base::get_string_or(json, "license", "", where));
+    source.origin = base::trim(base::get_string_or(json, "origin", "", where));
+    source.revision = base::trim(base::get_string_or(json, "revision", "", where));
   } else {
     throw base::bad_input({.what = "a source has the wrong type", .where = where, .expected = "a path, or an object with \"path\""});
   }

@@ -165,4 +165,18 @@ Corpus Corpus::open(const CorpusOptions& options) {
   return corpus;
 }
 
+Corpus Corpus::only(size_t index) const {
+  Corpus one;
+  one.options_ = options_;
+  one.pack_ = pack_;
+  one.sources_ = sources_;
+  one.files_ = {files_.at(index)};
+  for (auto& source : one.sources_) {
+    source.weight = 1;
+    source.max_documents.reset();
+    source.max_bytes.reset();
+  }
+  return one;
+}
+
 }  // namespace picochat::corpus

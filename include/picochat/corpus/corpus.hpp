@@ -68,6 +68,9 @@ class Corpus {
   // longest row (text files: 64 MiB). A source of weight w is passed over ceil(w) times.
   ReadTally for_each_document(const std::function<bool(Document&&)>& visit) const;
 
+  // The same sources with one file alone: what files()[index] gives, without weights and caps.
+  Corpus only(size_t index) const;
+
   // The same stream, pulled: next(text) fills `text` and returns false at the end. Each call to
   // texts() starts from the beginning. The result keeps what it needs alive.
   std::function<bool(std::string&)> texts() const;

@@ -39,6 +39,7 @@ struct RecipeSource {
   double weight = 1;                       // expected copies of each document, > 0
   std::optional<int64_t> max_documents;    // first ones in order
   std::optional<int64_t> max_bytes;        // of text; whole documents until it would be exceeded
+  std::string license, origin, revision;   // stated by the recipe; an import's report says them for its documents
 };
 
 struct Recipe {
