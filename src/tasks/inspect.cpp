@@ -12,6 +12,7 @@
 #include "picochat/base/unicode.hpp"
 #include "picochat/tasks/similarity.hpp"
 #include "picochat/tasks/skill_groups.hpp"
+#include "tasks/choice_letters.hpp"
 
 namespace picochat::tasks {
 namespace {
@@ -243,8 +244,10 @@ Common describe(const std::vector<Item>& items, const char* kind, size_t entropy
   return out;
 }
 
-Json issues_json(const std::vector<RowIssue>& issues, const std::vector<int64_t>& placeholders) {
+Json issues_json(const std::vector<RowIssue>& issues, const std::vector<int64_t>& placeholders, const LetterFindings& letters) {
   Json out = Json::array();
+  for (const RowIssue& issue : letters.wrong)
+    if (out.size() < kIssues / 2) out.push_back({{"line", issue.line}, {"message", issue.message}});
   for (const RowIssue& issue : issues) {
     if (out.size() < kIssues) out.push_back({{"line", issue.line}, {"message", issue.message}});
   }
@@ -254,6 +257,18 @@ Json issues_json(const std::vector<RowIssue>& issues, const std::vector<int64_t>
     }
   }
   return out;
+}
+
+// "3 invalid rows, first line 7: ...; correct or remove them"
+std::string rows_with(size_t count, const char* what, const RowIssue& first, const char* remedy) {
+  return cat(count, " ", what, count == 1 ? " row" : " rows", ", first line ", first.line, ": ", first.message, "; ", remedy);
+}
+
+void judge_letters(const LetterFindings& letters, std::vector<std::string>& blocks, std::vector<std::string>& cautions) {
+  if (!letters.wrong.empty()) blocks.push_back(rows_with(letters.wrong.size(), "wrongly lettered", letters.wrong.front(), "correct the letters"));
+  if (const std::string letter = letters.favoured(); !letter.empty())
+    cautions.push_back(cat("letter ", letter, " is right in ", base::fixed(100 * static_cast<double>(letters.letters.at(letter)) / static_cast<double>(letters.rows), 0),
+                           "% of the choice rows; shuffle the options"));
 }
 
 template <typename Row>
@@ -301,12 +316,14 @@ Json inspect_chat_rows(const RowFile<ChatRow>& file, const std::string& label) {
   }
   Common common = describe(items, "sft", 32, 0.10);
   std::vector<int64_t> placeholders = placeholder_lines(file.rows);
+  const LetterFindings letters = check_letters(file.rows);
 
   std::vector<std::string> blocks, cautions;
   if (!file.issues.empty() && file.issues[0].line == 0) blocks.push_back(file.issues[0].message);
   if (file.rows.empty()) blocks.push_back("no usable rows; write some, or let `picochat data task-pack` generate them");
-  if (!file.issues.empty() && file.issues[0].line > 0) blocks.push_back(cat(file.issues.size(), " invalid rows; see issues"));
-  if (!placeholders.empty()) blocks.push_back(cat(placeholders.size(), " placeholder rows; write rows of your own in their place"));
+  if (!file.issues.empty() && file.issues[0].line > 0) blocks.push_back(rows_with(file.issues.size(), "invalid", file.issues[0], "correct or remove them"));
+  if (!placeholders.empty()) blocks.push_back(cat(placeholders.size(), " placeholder rows; write rows of your own in their place, or make some with `picochat data task-pack`"));
+  judge_letters(letters, blocks, cautions);
   if (!file.rows.empty() && file.rows.size() < 8) cautions.push_back(cat("only ", file.rows.size(), " examples; 8 are the least to learn from"));
   if (common.duplicate_rate > 0.25) cautions.push_back(cat(base::fixed(100 * common.duplicate_rate, 1), "% of the prompts are repetitions; keep one row of each"));
 
@@ -321,11 +338,13 @@ Json inspect_chat_rows(const RowFile<ChatRow>& file, const std::string& label) {
   out["empty_rows"] = file.blank_lines;
   out["invalid_rows"] = static_cast<int64_t>(file.issues.size());
   out["placeholder_rows"] = static_cast<int64_t>(placeholders.size());
+  out["wrong_letters"] = static_cast<int64_t>(letters.wrong.size());
+  out["choice_letters"] = counts_json(letters.letters);
   out["average_assistant_chars"] = rounded(count == 0 ? 0.0 : static_cast<double>(answer_chars) / static_cast<double>(count));
   out["assistant_length_distribution"] = length_distribution(items);
   out.update(common.json);
   out["quality_warnings"] = common.warnings;
-  out["issues"] = issues_json(file.issues, placeholders);
+  out["issues"] = issues_json(file.issues, placeholders, letters);
   out["preview"] = std::move(preview);
   return out;
 }
@@ -361,13 +380,15 @@ Json inspect_eval_rows(const RowFile<EvalRow>& file, const std::string& label) {
     common.warnings.push_back(cat(without_rules, " rows have no rule and pass with any reply, even an empty one; add must_include or a normalized_answer"));
   }
   std::vector<int64_t> placeholders = placeholder_lines(file.rows);
+  const LetterFindings letters = check_letters(file.rows);
 
   const auto count = static_cast<int64_t>(file.rows.size());
   std::vector<std::string> blocks, cautions;
   if (!file.issues.empty() && file.issues[0].line == 0) blocks.push_back(file.issues[0].message);
   if (count == 0) blocks.push_back("no usable rows; write some, or let `picochat data task-pack` generate them");
-  if (!file.issues.empty() && file.issues[0].line > 0) blocks.push_back(cat(file.issues.size(), " invalid rows; see issues"));
-  if (!placeholders.empty()) blocks.push_back(cat(placeholders.size(), " placeholder rows; write rows of your own in their place"));
+  if (!file.issues.empty() && file.issues[0].line > 0) blocks.push_back(rows_with(file.issues.size(), "invalid", file.issues[0], "correct or remove them"));
+  if (!placeholders.empty()) blocks.push_back(cat(placeholders.size(), " placeholder rows; write rows of your own in their place, or make some with `picochat data task-pack`"));
+  judge_letters(letters, blocks, cautions);
   if (count > 0 && without_rules == count) blocks.push_back("no row has a rule: every reply would pass; add must_include or a normalized_answer");
   if (count > 0 && count < 4) cautions.push_back(cat("only ", count, " items; 4 are the least to judge by"));
   if (count > 0 && answerable == count) cautions.push_back("no unanswerable item: refusals cannot be judged; add rows with \"answerable\": false");
@@ -382,6 +403,8 @@ Json inspect_eval_rows(const RowFile<EvalRow>& file, const std::string& label) {
   out["empty_rows"] = file.blank_lines;
   out["invalid_rows"] = static_cast<int64_t>(file.issues.size());
   out["placeholder_rows"] = static_cast<int64_t>(placeholders.size());
+  out["wrong_letters"] = static_cast<int64_t>(letters.wrong.size());
+  out["choice_letters"] = counts_json(letters.letters);
   out["answerable_items"] = answerable;
   out["unanswerable_items"] = count - answerable;
   out["must_include_rules"] = include;
@@ -395,7 +418,7 @@ Json inspect_eval_rows(const RowFile<EvalRow>& file, const std::string& label) {
   out["answer_length_distribution"] = length_distribution(items);
   out.update(common.json);
   out["quality_warnings"] = common.warnings;
-  out["issues"] = issues_json(file.issues, placeholders);
+  out["issues"] = issues_json(file.issues, placeholders, letters);
   out["preview"] = std::move(preview);
   return out;
 }

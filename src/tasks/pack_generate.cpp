@@ -8,6 +8,7 @@
 #include "picochat/tasks/similarity.hpp"
 #include "picochat/tasks/skill_groups.hpp"
 #include "picochat/tasks/task_pack.hpp"
+#include "tasks/pack_statistics.hpp"
 #include "tasks/skills/profiles.hpp"
 
 namespace picochat::tasks {
@@ -41,52 +42,43 @@ std::vector<Labelled> mixture_tasks(const std::vector<MixtureComponent>& parts, 
   return out;
 }
 
+std::vector<const Task*> tasks_of(const std::vector<Labelled>& rows) {
+  std::vector<const Task*> out;
+  for (const Labelled& row : rows) out.push_back(&row.task);
+  return out;
+}
+
+// Counts of one file, with the rows that each part of the profile was to give and gave.
+Json describe(const std::vector<Labelled>& rows, const std::vector<MixtureComponent>& parts, Side side) {
+  std::map<std::string, int64_t> components;
+  for (const Labelled& row : rows) ++components[row.component->name];
+  Json out = describe_tasks(tasks_of(rows));
+  out["components"] = components;
+  std::vector<double> weights;
+  for (const MixtureComponent& part : parts) weights.push_back(part.weight);
+  const std::vector<int64_t> wanted = largest_remainder(static_cast<int64_t>(rows.size()), weights);
+  out["quotas"] = Json::array();
+  for (size_t i = 0; i < parts.size(); ++i) {
+    std::vector<const Task*> tasks;
+    for (const Labelled& row : rows)
+      if (row.component == &parts[i]) tasks.push_back(&row.task);
+    for (Json& line : quota_table(parts[i].profile, wanted[i], tasks)) {
+      line["component"] = parts[i].name;
+      out["quotas"].push_back(std::move(line));
+    }
+  }
+  out["operand_uniformity"] = Json::object();
+  for (const MathStage& stage : math_stages()) {
+    const Json measured = operand_uniformity(stage, side, tasks_of(rows));
+    if (!measured.is_null()) out["operand_uniformity"][stage.name] = measured;
+  }
+  return out;
+}
+
 void label(Json& extra, const std::string& profile, const MixtureComponent& component) {
   extra["mixture_profile"] = profile;
   extra["mixture_component"] = component.name;
   extra["mixture_benchmark_profile"] = component.profile;
-}
-
-// Counts of one file: categories, stages, answer letters, operands, words, facts.
-Json describe(const std::vector<Labelled>& rows) {
-  std::map<std::string, int64_t> categories, stages, letters, variants, components, words_by_length;
-  struct Operands {
-    std::set<std::string> problems;
-    std::map<std::string, int64_t> digits, leading;
-    int64_t rows = 0, low = INT64_MAX, high = 0;
-  };
-  std::map<std::string, Operands> operands;
-  std::set<std::string> words, facts;
-  for (const Labelled& row : rows) {
-    const Task& task = row.task;
-    ++categories[task.category];
-    ++stages[task.stage];
-    ++variants[task.variant];
-    ++components[row.component->name];
-    if (task.family == "choice") ++letters[task.final_answer], facts.insert(task.details["fact"].get<std::string>());
-    if (task.family == "spelling") words.insert(task.details["word"].get<std::string>());
-    if (task.family == "math") {
-      Operands& of = operands[task.stage];
-      ++of.rows;
-      of.problems.insert(task.details["operands"].dump());
-      for (const Json& operand : task.details["operands"]) {
-        auto value = operand.get<int64_t>();
-        std::string text = cat(value);
-        ++of.digits[cat(text.size())];
-        ++of.leading[text.substr(0, 1)];
-        of.low = std::min(of.low, value);
-        of.high = std::max(of.high, value);
-      }
-    }
-  }
-  Json arithmetic = Json::object();
-  for (const auto& [stage, of] : operands) {
-    arithmetic[stage] = {{"rows", of.rows}, {"different_problems", of.problems.size()}, {"smallest_operand", of.low},
-                         {"largest_operand", of.high}, {"operand_digits", of.digits}, {"operand_first_digits", of.leading}};
-  }
-  return {{"rows", rows.size()},      {"categories", categories}, {"stages", stages},
-          {"components", components}, {"variants", variants},     {"choice_letters", letters},
-          {"different_facts", facts.size()}, {"different_words", words.size()}, {"arithmetic", arithmetic}};
 }
 
 // Phrases that an eval row wants to see and that are long enough to be told from any other text.
@@ -141,25 +133,6 @@ Json overlap_of(const std::vector<ChatRow>& chat, const std::vector<EvalRow>& ev
           {"samples", {{"exact", exact_samples}, {"near", near_samples}, {"answer", answer_samples}}}};
 }
 
-// Problems, words and facts that occur on both sides; the split makes these zero, and this measures it.
-Json items_on_both_sides(const std::vector<Labelled>& chat, const std::vector<Labelled>& eval) {
-  auto items_of = [](const std::vector<Labelled>& rows, const char* key) {
-    std::set<std::string> out;
-    for (const Labelled& row : rows) {
-      if (row.task.details.contains(key)) {
-        out.insert(cat(row.task.details.value("operation", ""), row.task.details[key].dump()));
-      }
-    }
-    return out;
-  };
-  Json out = Json::object();
-  for (const char* key : {"operands", "word", "fact"}) {
-    std::set<std::string> left = items_of(chat, key), right = items_of(eval, key);
-    out[key] = std::count_if(right.begin(), right.end(), [&](const std::string& item) { return left.contains(item); });
-  }
-  return out;
-}
-
 }  // namespace
 
 GeneratedPack generate_pack(const std::string& profile, int64_t sft_rows, int64_t eval_rows, const std::string& answer_style,
@@ -182,8 +155,8 @@ GeneratedPack generate_pack(const std::string& profile, int64_t sft_rows, int64_
     eval.line = static_cast<int64_t>(pack.eval.size()) + 1;
     pack.eval.push_back(std::move(eval));
   }
-  pack.statistics = {{"sft", describe(train)}, {"eval", describe(heldout)},
-                     {"items_on_both_sides", items_on_both_sides(train, heldout)},
+  pack.statistics = {{"sft", describe(train, parts, Side::kTrain)}, {"eval", describe(heldout, parts, Side::kEval)},
+                     {"items_on_both_sides", items_on_both_sides(tasks_of(train), tasks_of(heldout))},
                      {"contamination", overlap_of(pack.chat, pack.eval)}};
   return pack;
 }

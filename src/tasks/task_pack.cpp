@@ -95,6 +95,34 @@ std::string count_table(const std::string& title, const Json& sft, const Json& e
   return out + "\n";
 }
 
+std::string quota_lines(const Json& sft, const Json& eval) {
+  std::string out = "| part | SFT rows | wanted | eval rows | wanted |\n| --- | ---: | ---: | ---: | ---: |\n";
+  for (size_t i = 0; i < sft.size(); ++i) {
+    auto cells = [&](const Json& line) { return cat(line["rows"].get<int64_t>(), " | ", line["wanted"].get<int64_t>()); };
+    out += cat("| ", sft[i]["component"].get<std::string>(), " / ", sft[i]["part"].get<std::string>(), " | ", cells(sft[i]), " | ", cells(eval[i]), " |\n");
+  }
+  return out + "\n";
+}
+
+// How evenly the operands are drawn, in words.
+std::string uniformity_lines(const Json& sft, const Json& eval) {
+  auto words = [](const Json& side, const std::string& stage) {
+    if (!side.contains(stage)) return std::string("-");
+    const Json& m = side[stage];
+    const char* verdict = m["uniform"].get<bool>() ? "even" : "uneven";
+    if (m.contains("chi_square"))
+      return cat(verdict, ": chi-square ", base::fixed(m["chi_square"].get<double>(), 2), " over ", m["two_digit_problems"].get<int64_t>(), " problems (uneven from ",
+                 base::fixed(m["critical_value"].get<double>(), 2), ")");
+    return cat(verdict, ": ", m["problems_used"].get<int64_t>(), " of ", m["problems_available"].get<int64_t>(), " problems, ", m["rows_per_problem"][0].get<int64_t>(), " to ",
+               m["rows_per_problem"][1].get<int64_t>(), " rows each, ", m["operands_seen"].get<int64_t>(), " of ", m["operands_possible"].get<int64_t>(), " operands");
+  };
+  std::string out = "\n| arithmetic stage | how evenly SFT operands are drawn | eval operands |\n| --- | --- | --- |\n";
+  Json stages = sft;
+  stages.update(eval);
+  for (const auto& [stage, unused] : stages.items()) out += cat("| ", stage, " | ", words(sft, stage), " | ", words(eval, stage), " |\n");
+  return stages.empty() ? "" : out;
+}
+
 std::string markdown(const Json& report) {
   const Json &sft = report["statistics"]["sft"], &eval = report["statistics"]["eval"], &overlap = report["contamination"];
   std::string out = cat("# Task pack: ", report["profile"].get<std::string>(), "\n\n",
@@ -105,6 +133,7 @@ std::string markdown(const Json& report) {
              " prompts in both, ", overlap["near_prompt_overlaps"].get<int64_t>(), " nearly (similarity >= ",
              overlap["near_threshold"].get<double>(), "), ", overlap["answer_overlaps"].get<int64_t>(),
              " expected phrases in SFT answers. Items on both sides: ", report["statistics"]["items_on_both_sides"].dump(), ".\n\n");
+  out += quota_lines(sft["quotas"], eval["quotas"]);
   out += count_table("category", sft["categories"], eval["categories"]);
   out += count_table("stage", sft["stages"], eval["stages"]);
   out += count_table("component", sft["components"], eval["components"]);
@@ -119,6 +148,7 @@ std::string markdown(const Json& report) {
     };
     out += cat("| ", stage, " | ", cells(sft["arithmetic"]), "| ", cells(eval["arithmetic"]), "|\n");
   }
+  out += uniformity_lines(sft["operand_uniformity"], eval["operand_uniformity"]);
   out += cat("\nDifferent words: ", sft["different_words"].get<int64_t>(), " and ", eval["different_words"].get<int64_t>(),
              "; different facts: ", sft["different_facts"].get<int64_t>(), " and ", eval["different_facts"].get<int64_t>(),
              ". What these rows are: docs/task_packs.md.\n");

@@ -12,6 +12,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/tasks/similarity.hpp"
+#include "tasks/pack_statistics.hpp"
 #include "tasks/skills/families.hpp"
 #include "tasks/skills/profiles.hpp"
 #include "tasks/test_files.hpp"
@@ -172,6 +173,42 @@ TEST(ReleaseSkills, ChoiceOptionsHoldTheFactUnderTheLetter) {
   for (const EvalRow& row : release_pack().eval) {
     if (row.is_choice()) check(row.user, row.extra, row.correct_choice);
   }
+}
+
+TEST(ReleaseSkills, TheReportShowsWhatThePackClaims) {
+  for (const char* side : {"sft", "eval"}) {
+    const Json& statistics = release_pack().statistics[side];
+    ASSERT_EQ(statistics["quotas"].size(), 5u);
+    for (const Json& line : statistics["quotas"]) EXPECT_EQ(line["rows"], line["wanted"]) << line.dump();
+    EXPECT_EQ(statistics["operand_uniformity"].size(), 7u);
+    for (const auto& [stage, measured] : statistics["operand_uniformity"].items()) EXPECT_TRUE(measured["uniform"].get<bool>()) << stage << measured.dump();
+    int64_t fewest = INT64_MAX, most = 0;
+    for (const auto& [letter, rows] : statistics["choice_letters"].items()) fewest = std::min(fewest, rows.get<int64_t>()), most = std::max(most, rows.get<int64_t>());
+    EXPECT_LE(most - fewest, 1) << side;
+  }
+}
+
+// Drills that all begin with a number from ten to nineteen, or that leave half of the table out.
+TEST(OperandUniformity, NamesASkew) {
+  auto skewed = [](const MathStage& stage, auto keep) {
+    ProblemSource source(stage, Side::kTrain, 3);
+    std::vector<Task> tasks;
+    while (tasks.size() < 200) {
+      const Problem p = source.next();
+      if (!keep(p)) continue;
+      Task task;
+      task.stage = stage.name;
+      task.details["operands"] = {p.a, p.b};
+      tasks.push_back(task);
+    }
+    std::vector<const Task*> pointers;
+    for (const Task& task : tasks) pointers.push_back(&task);
+    return operand_uniformity(stage, Side::kTrain, pointers)["uniform"].get<bool>();
+  };
+  EXPECT_FALSE(skewed(math_stages()[1], [](const Problem& p) { return p.a >= 10 && p.a < 20; }));
+  EXPECT_TRUE(skewed(math_stages()[1], [](const Problem&) { return true; }));
+  EXPECT_FALSE(skewed(math_stages()[0], [](const Problem& p) { return p.a < 5; }));
+  EXPECT_TRUE(skewed(math_stages()[0], [](const Problem&) { return true; }));
 }
 
 TEST(FactBank, IsLargeAndItsOptionsDiffer) {

@@ -37,20 +37,6 @@ bool starts_with_level(const MathStage& stage, std::string_view level) {
   return std::string_view(stage.name).starts_with(cat("math_", level, "_"));
 }
 
-// Small stages are listed whole; the result is empty for the others.
-std::vector<Problem> all_problems(const MathStage& stage) {
-  std::vector<Problem> out;
-  auto add = [&](int64_t a, int64_t b, int64_t c = 0) { out.push_back({stage.operation, a, b, c}); };
-  if (stage.operation == Operation::kMultiply) {
-    for (int64_t a = 2; a <= 12; ++a) for (int64_t b = 2; b <= 12; ++b) add(a, b);
-  } else if (starts_with_level(stage, "l1") && stage.operation == Operation::kAdd) {
-    for (int64_t a = 1; a <= 9; ++a) for (int64_t b = 1; b <= 9; ++b) add(a, b);
-  } else if (starts_with_level(stage, "l1")) {
-    for (int64_t a = 2; a <= 18; ++a) for (int64_t b = 1; b <= std::min<int64_t>(9, a); ++b) add(a, b);
-  }
-  return out;
-}
-
 // A number of `digits` digits, uniform.
 int64_t number_of(base::Random& random, int64_t digits) {
   int64_t low = 1;
@@ -69,15 +55,11 @@ Problem random_problem(const MathStage& stage, base::Random& random) {
   double length = random.uniform();
   int64_t digits = length < 0.5 ? 2 : length < 0.8 ? 3 : 4;
   int64_t other = random.uniform() < 0.7 ? digits : random.between(2, digits);
-  bool wanted = starts_with_level(stage, "l3");
   for (;;) {
     Problem out{stage.operation, number_of(random, digits), number_of(random, other), 0};
-    if (stage.operation == Operation::kAdd) {
-      if (any_carry(out.a, out.b) != wanted) continue;
-      if (random.below(2) == 1) std::swap(out.a, out.b);
-      return out;
-    }
-    if (out.a > out.b && any_borrow(out.a, out.b) == wanted) return out;
+    if (!stage_allows(stage, out)) continue;
+    if (stage.operation == Operation::kAdd && random.below(2) == 1) std::swap(out.a, out.b);
+    return out;
   }
 }
 
@@ -111,7 +93,10 @@ std::vector<std::string> subtraction_columns(int64_t a, int64_t b) {
       difference += 10;
       line += cat(" needs a borrow, ", a % 10 + 10, off, b % 10);
     }
-    line += cat("=", difference, ", write ", difference);
+    line += cat("=", difference);
+    // A zero in front of the number is not written.
+    const bool nothing_left = place > 0 && difference == 0 && a / 10 - b / 10 - borrow == 0;
+    line += nothing_left ? std::string(", nothing to write") : cat(", write ", difference);
     if (borrow) line += ", borrow 1";
     lines.push_back(line + ".");
   }
@@ -249,9 +234,28 @@ std::string Problem::key() const {
 
 std::span<const MathStage> math_stages() { return kStages; }
 
+std::vector<Problem> small_stage_problems(const MathStage& stage) {
+  std::vector<Problem> out;
+  auto add = [&](int64_t a, int64_t b, int64_t c = 0) { out.push_back({stage.operation, a, b, c}); };
+  if (stage.operation == Operation::kMultiply) {
+    for (int64_t a = 2; a <= 12; ++a) for (int64_t b = 2; b <= 12; ++b) add(a, b);
+  } else if (starts_with_level(stage, "l1") && stage.operation == Operation::kAdd) {
+    for (int64_t a = 1; a <= 9; ++a) for (int64_t b = 1; b <= 9; ++b) add(a, b);
+  } else if (starts_with_level(stage, "l1")) {
+    for (int64_t a = 2; a <= 18; ++a) for (int64_t b = 1; b <= std::min<int64_t>(9, a); ++b) add(a, b);
+  }
+  return out;
+}
+
+bool stage_allows(const MathStage& stage, const Problem& problem) {
+  const bool wanted = starts_with_level(stage, "l3");
+  if (problem.operation == Operation::kAdd) return any_carry(problem.a, problem.b) == wanted;
+  return problem.a > problem.b && any_borrow(problem.a, problem.b) == wanted;
+}
+
 ProblemSource::ProblemSource(const MathStage& stage, Side side, uint64_t seed)
     : stage_(stage), side_(side), random_(seed, cat("tasks.math.", stage.name)) {
-  for (const Problem& problem : all_problems(stage)) {
+  for (const Problem& problem : small_stage_problems(stage)) {
     if (problem.is_held_out() == (side == Side::kEval)) all_.push_back(problem);
   }
   at_ = all_.size();

@@ -103,7 +103,7 @@ std::span<const Relation> science_facts() {
        .eval_questions = "Pick the usual food of {}.",
        .facts =
            "a giant panda=bamboo; a koala=eucalyptus leaves; a cow=grass; a squirrel=nuts; an anteater=ants; "
-           "a vulture=dead animals; a blue whale=krill; a ladybug=aphids; a woodpecker=insects in wood"},
+           "a vulture=dead animals; a blue whale=krill; a ladybug=aphids"},
   };
   return relations;
 }

@@ -30,6 +30,10 @@ struct MathStage {
   Operation operation;
 };
 std::span<const MathStage> math_stages();
+// Small stages are listed whole; empty for the others.
+std::vector<Problem> small_stage_problems(const MathStage& stage);
+// Whether an addition or subtraction of a large stage carries (borrows) as its name says.
+bool stage_allows(const MathStage& stage, const Problem& problem);
 // A problem of the stage, uniform over those of the side; `index` walks small stages evenly.
 class ProblemSource {
  public:

@@ -139,6 +139,18 @@ std::vector<MixtureComponent> mixture_of(const std::string& profile) {
   return {{profile, profile, 1.0}};
 }
 
+std::vector<std::pair<std::string, int64_t>> quotas_of(const std::string& name, int64_t rows) {
+  std::vector<std::pair<std::string, int64_t>> out;
+  for (const BenchmarkProfile& profile : benchmark_profiles()) {
+    if (profile.name != name) continue;
+    std::vector<double> weights;
+    for (const FamilyWeight& part : profile.families) weights.push_back(part.weight);
+    const std::vector<int64_t> quotas = largest_remainder(rows, weights);
+    for (size_t i = 0; i < quotas.size(); ++i) out.emplace_back(profile.families[i].family, quotas[i]);
+  }
+  return out;
+}
+
 bool profile_takes_outside_rows(const std::string& profile) {
   std::vector<MixtureComponent> parts = mixture_of(profile);
   return std::any_of(parts.begin(), parts.end(), [](const MixtureComponent& part) { return part.profile == "full"; });

@@ -20,6 +20,8 @@ struct MixtureComponent {
 // Profile names of both commands, in the order of help texts.
 const std::vector<std::string>& profile_names();
 std::vector<MixtureComponent> mixture_of(const std::string& profile);
+// The rows of each family of a benchmark profile, in order; refusal includes its harmless look-alikes.
+std::vector<std::pair<std::string, int64_t>> quotas_of(const std::string& profile, int64_t rows);
 bool profile_takes_outside_rows(const std::string& profile);
 
 // The tasks of one benchmark profile for one side, family by family (not shuffled). Usage error naming
