@@ -10,5 +10,6 @@ std::vector<Command> data_commands();
 std::vector<Command> tok_commands();
 std::vector<Command> eval_commands();
 std::vector<Command> evidence_commands();
+std::vector<Command> scale_commands();
 
 }  // namespace picochat::cli

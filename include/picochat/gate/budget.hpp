@@ -15,6 +15,7 @@ struct BudgetInputs {
   std::optional<int64_t> documents, characters;
   std::optional<int64_t> corpus_tokens;       // counted with the tokenizer; else estimated from characters
   std::optional<double> tokens_per_character; // measured on a sample with the tokenizer
+  std::optional<double> tokens_per_character_stderr;
   std::optional<int64_t> sft_rows;
   std::optional<int64_t> sft_sequences;       // rows after packing; else estimated from the lengths below
   std::optional<double> average_chat_characters;  // user + assistant, per row
@@ -25,6 +26,7 @@ struct Budget {
   int64_t estimated_parameters = 0;
   std::optional<int64_t> estimated_corpus_tokens;
   std::string corpus_tokens_source;  // "measured" | "sampled" | "estimated" | "unknown"
+  std::optional<int64_t> corpus_tokens_margin;  // half a 95% interval, of a sample
   std::string corpus_token_note;
   std::optional<double> corpus_tokens_per_parameter;
   int64_t ddp_world_size = 1;
@@ -67,6 +69,9 @@ struct MemoryEstimate {
 };
 MemoryEstimate estimate_memory(const RunOptions& options, const ModelConfig& config, const std::string& device);
 int64_t estimate_disk_bytes(const RunOptions& options, const Budget& budget);
+
+// What large dense models reach of a GPU's peak; used for time estimates until a dry run measures it.
+inline constexpr double kAssumedUtilisation = 0.35;
 
 // Dense bf16 FLOP/s of one device by its name (NVIDIA's data sheets); nullopt for unknown devices.
 std::optional<double> peak_flops(const std::string& device_name);
