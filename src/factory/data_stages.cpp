@@ -11,6 +11,8 @@
 #include "picochat/tasks/inspect.hpp"
 #include "picochat/tokenizer/train.hpp"
 #include "picochat/train/token_shards.hpp"
+#include "earlier_runs.hpp"
+#include "preflight_facts.hpp"
 #include "run_context.hpp"
 
 namespace picochat::factory {
@@ -110,7 +112,10 @@ void judge_preflight_stage(RunContext& run, bool training_starts) {
     if (facts.corpus) {  // what was measured since the manifest was written
       corpus.tokens = facts.corpus->tokens;
       corpus.tokens_per_character = facts.corpus->tokens_per_character;
+      corpus.tokens_per_character_stderr = facts.corpus->tokens_per_character_stderr;
+      corpus.sample_bytes = facts.corpus->sample_bytes;
     }
+    add_source_records(run, corpus);
     return corpus;
   }();
   const auto chat_before = facts.chat;
@@ -124,8 +129,10 @@ void judge_preflight_stage(RunContext& run, bool training_starts) {
   }
   facts.eval = gate::eval_file_facts(run.eval_report, run.eval_input.string());
   facts.honesty = gate::honesty_facts(run.honesty_report, "honesty/honesty_report.json");
-  facts.device = device_facts(run.options(), run.dir);
-  if (const auto& sanity = run.options().sanity_report) facts.sanity = gate::sanity_facts(base::read_json(*sanity), *sanity);
+  facts.device = device_facts(run.options(), run.dir, facts.vocab_size.value_or(gate::estimated_vocab_size(run.options())));
+  if (const auto sanity = find_sanity_report(run.options(), run.dir); sanity && facts.device->resolved != "cpu")
+    facts.sanity = gate::sanity_facts(base::read_json(*sanity), sanity->string());
+  facts.external = external_facts(run.options());
   facts.intent = run.resolved.intent;
   facts.training_starts = training_starts;
   run.preflight = gate::judge_preflight(facts, run.options());
@@ -193,6 +200,7 @@ void shards_stage(RunContext& run) {
   const Json info = base::read_json(run.at("base/token_shards/token_shards_manifest.json"));
   const auto tokens = info.at("num_tokens").get<int64_t>();
   run.facts.corpus->tokens = tokens;
+  run.facts.corpus->tokens_per_character_stderr.reset();
   run.facts.corpus->tokens_per_character = static_cast<double>(tokens) / std::max<double>(1, run.corpus_manifest.at("stats").at("num_characters").get<double>());
   base::say(cat("token shards: ", base::grouped(tokens), " tokens in ", info.at("shard_tokens").size(), " shards, ",
                 base::fixed(info.at("text_bytes").get<double>() / static_cast<double>(std::max<int64_t>(1, tokens)), 2), " bytes per token"));

@@ -1,10 +1,5 @@
 #include "run_context.hpp"
 
-#include <sys/statvfs.h>
-#include <unistd.h>
-
-#include <fstream>
-
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -60,30 +55,6 @@ std::string resolve_device(const gate::RunOptions& options) {
     throw base::environment_error({.what = "no CUDA device can be used", .where = "--device cuda", .expected = "an NVIDIA GPU that this build can train on",
                                    .remedy = "use --device auto or --device cpu, or add --preflight-only to plan a run for another host"});
   return "cpu";
-}
-
-gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir) {
-  gate::DeviceFacts facts;
-  struct statvfs disk {};
-  facts.deferred = options.device == "cuda";  // planned here, trained elsewhere
-  if (facts.deferred) {
-    facts.resolved = "cuda";
-    return facts;
-  }
-  facts.resolved = "cpu";
-  facts.name = "cpu";
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);)
-    if (line.starts_with("model name")) {
-      facts.name = std::string(base::trim(line.substr(line.find(':') + 1)));
-      break;
-    }
-  facts.count = 1;
-  facts.bf16 = false;
-  facts.memory_bytes = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  facts.attention_backends = {"auto", "math"};
-  if (::statvfs(run_dir.c_str(), &disk) == 0) facts.disk_free_bytes = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
-  return facts;
 }
 
 }  // namespace picochat::factory

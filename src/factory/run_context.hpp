@@ -77,6 +77,5 @@ std::string canary_line(int64_t seed, int64_t index);
 
 // "auto" becomes what this host has. Environment error when an explicit device is not here.
 std::string resolve_device(const gate::RunOptions& options);
-gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir);
 
 }  // namespace picochat::factory

@@ -12,6 +12,8 @@
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/inspect.hpp"
 #include "picochat/tasks/task_pack.hpp"
+#include "earlier_runs.hpp"
+#include "preflight_facts.hpp"
 #include "run_context.hpp"
 
 namespace picochat::factory {
@@ -125,7 +127,7 @@ void find_rows(RunContext& run) {
 
 void write_run_file(RunContext& run) {
   const Json manifest{{"program", "picochat"}, {"kind", "run"}, {"format", 1}, {"command", run.command}, {"options", gate::provenance_json(run.resolved)},
-                      {"build", base::build_info_json()}, {"instruction_level", model::instruction_level()}, {"timing", {{"started_at", base::utc_timestamp()}}}};
+                      {"build", base::build_info_json()}, {"instruction_level", model::instruction_level()}, {"timing", {{"started_at", base::utc_timestamp()}, {"host", host_identity()}, {"device", run.options().device == "cuda" ? "cuda" : "cpu"}}}};
   base::write_file(run.files, run.at(kRunFile), base::dump(manifest) + "\n");
 }
 
@@ -215,6 +217,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   run.chat_report = tasks::inspect_chat_rows(run.chat_input);
   run.eval_report = tasks::inspect_eval_rows(run.eval_input);
   honesty_stage(run);
+  measure_token_sample(run);
   judge_preflight_stage(run, false);
   base::say(gate::preflight_table(run.preflight));
   if (options.preflight_only) return preflight_outcome(run);

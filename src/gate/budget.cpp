@@ -14,6 +14,7 @@ namespace {
 
 constexpr int64_t kLongRunSteps = 5000, kLongRunParameters = 1'000'000;
 constexpr double kBestFitFill = 0.95;  // share of a packed row that best-fit packing fills
+constexpr double kTwoSided95 = 1.96;
 constexpr double kTurnTokens = 6;      // <bos>, two role tokens, two <|end|>, <eos> of a single-turn row
 
 // English text under byte-level BPE of this vocabulary, until a tokenizer measures it.
@@ -38,8 +39,13 @@ void count_corpus_tokens(Budget& b, const RunOptions& options, const BudgetInput
   const int64_t boundaries = 2 * in.documents.value_or(0);  // <bos> and <eos>
   b.estimated_corpus_tokens = *in.characters == 0 ? 0 : static_cast<int64_t>(static_cast<double>(*in.characters) * rate) + boundaries;
   b.corpus_tokens_source = in.tokens_per_character ? "sampled" : "estimated";
+  std::string margin;
+  if (in.tokens_per_character && in.tokens_per_character_stderr) {
+    b.corpus_tokens_margin = static_cast<int64_t>(kTwoSided95 * *in.tokens_per_character_stderr * static_cast<double>(*in.characters));
+    margin = cat(" +- ", base::fixed(100 * kTwoSided95 * *in.tokens_per_character_stderr / rate, 2), "%");
+  }
   b.corpus_token_note = in.tokens_per_character
-      ? cat("corpus tokens: estimated from a sample (", base::fixed(rate, 4), " tokens per character)")
+      ? cat("corpus tokens: estimated from a sample (", base::fixed(rate, 4), " tokens per character", margin, ")")
       : cat("corpus tokens: estimated (", base::fixed(rate, 2), " tokens per character is a rule of thumb for this vocabulary)");
 }
 
@@ -125,6 +131,7 @@ Json to_json(const Budget& b) {
           {"estimated_parameters", b.estimated_parameters},
           {"estimated_corpus_tokens", nullable(b.estimated_corpus_tokens)},
           {"corpus_tokens_source", b.corpus_tokens_source},
+          {"corpus_tokens_margin", nullable(b.corpus_tokens_margin)},
           {"corpus_token_note", b.corpus_token_note},
           {"corpus_tokens_per_parameter", nullable(b.corpus_tokens_per_parameter)},
           {"ddp_world_size", b.ddp_world_size},

@@ -20,6 +20,8 @@ void fields(V& v, CorpusFacts& f) {
   v("near_duplicate_documents_checked", f.near_duplicate_documents_checked);
   v("tokens", f.tokens);
   v("tokens_per_character", f.tokens_per_character);
+  v("tokens_per_character_stderr", f.tokens_per_character_stderr);
+  v("sample_bytes", f.sample_bytes);
   v("documents_are_rows", f.documents_are_rows);
   v("sources", f.sources);
   v("sources_with_license", f.sources_with_license);

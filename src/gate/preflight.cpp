@@ -49,6 +49,7 @@ BudgetInputs budget_inputs(const PreflightFacts& facts) {
     in.characters = facts.corpus->characters;
     in.corpus_tokens = facts.corpus->tokens;
     in.tokens_per_character = facts.corpus->tokens_per_character;
+    in.tokens_per_character_stderr = facts.corpus->tokens_per_character_stderr;
   }
   if (facts.chat) {
     in.sft_rows = facts.chat->examples;

@@ -15,6 +15,17 @@ constexpr const char* kBudget = "Base budget";
 
 std::string epochs_text(double epochs) { return cat(fixed(epochs, 2), " epochs"); }
 
+// The point estimate decides; a limit that the interval of a sample does not exclude is said.
+std::string limits_inside(const Budget& b, double wanted_tokens, std::initializer_list<double> limits) {
+  if (!b.corpus_tokens_margin || *b.corpus_tokens_margin <= 0) return {};
+  const double low = wanted_tokens / static_cast<double>(*b.estimated_corpus_tokens + *b.corpus_tokens_margin);
+  const double high = wanted_tokens / std::max(1.0, static_cast<double>(*b.estimated_corpus_tokens - *b.corpus_tokens_margin));
+  std::string out;
+  for (const double limit : limits)
+    if (low < limit && limit < high) out += cat("; the limit of ", limit, " epochs lies inside the sample's interval (", fixed(low, 2), " to ", fixed(high, 2), ")");
+  return out;
+}
+
 void check_horizon(Sheet& s) {
   const Budget& b = s.budget;
   const double ratio = b.planned_to_target_ratio;
@@ -47,10 +58,10 @@ void check_exposure(Sheet& s) {
   }
   const double target = *b.target_training_epochs, planned = *b.estimated_base_epochs;
   s.add(kBudget, "corpus_model_fit", s.quality(target > 30, target > 12), epochs_text(target), fit_rule,
-        cat(grouped(*b.estimated_corpus_tokens), " tokens (", b.corpus_tokens_source, ") for a target of ", grouped(b.target_training_tokens)), more);
+        cat(grouped(*b.estimated_corpus_tokens), " tokens (", b.corpus_tokens_source, ") for a target of ", grouped(b.target_training_tokens), limits_inside(b, static_cast<double>(b.target_training_tokens), {12, 30})), more);
   const bool sliver = s.scrutinised() && planned < 0.25;
   s.add(kBudget, "base_exposure", s.quality(planned > 30, planned > 12 || sliver), epochs_text(planned), base_rule,
-        sliver ? "most of the corpus is never seen" : "how often the plan sees the corpus",
+        cat(sliver ? "most of the corpus is never seen" : "how often the plan sees the corpus", limits_inside(b, static_cast<double>(b.base_planned_tokens), {12, 30})),
         sliver ? "plan more steps, or import fewer documents" : more);
 }
 

@@ -21,7 +21,7 @@ std::string word(const Check& c) {
 std::vector<std::pair<std::string, std::string>> budget_lines(const Budget& b) {
   auto epochs = [](const std::optional<double>& value) { return value ? cat(fixed(*value, 2), " epochs") : std::string("epochs not known"); };
   return {{"parameters", grouped(b.estimated_parameters)},
-          {"corpus tokens", b.estimated_corpus_tokens ? cat(grouped(*b.estimated_corpus_tokens), " (", b.corpus_tokens_source, ")") : "not measured"},
+          {"corpus tokens", b.estimated_corpus_tokens ? cat(grouped(*b.estimated_corpus_tokens), b.corpus_tokens_margin ? cat(" +- ", grouped(*b.corpus_tokens_margin)) : "", " (", b.corpus_tokens_source, ")") : "not measured"},
           {"planned base tokens", cat(grouped(b.base_planned_tokens), " (", epochs(b.estimated_base_epochs), ")")},
           {"target tokens", cat(grouped(b.target_training_tokens), " at ", fixed(b.target_param_data_ratio, 1), " per parameter")},
           {"planned / target", fixed(b.planned_to_target_ratio, 3)},

@@ -14,8 +14,6 @@ namespace {
 
 constexpr const char* kRuntime = "Runtime";
 constexpr const char* kHost = "Host";
-// What large dense models reach of a GPU's peak; used for time estimates until a dry run measures it.
-constexpr double kAssumedUtilisation = 0.35;
 
 bool accelerated(const std::string& backend) {
   static const std::array<std::string, 5> names{"flash", "external_flash", "fa3", "efficient", "cudnn"};
@@ -75,7 +73,7 @@ void check_sanity(Sheet& s) {
 }
 
 void check_memory(Sheet& s) {
-  const char* rule = "warn > 90% of the device, block above it";
+  const char* rule = "warn > 90% of the device, block above it (a mere estimate above it warns under research)";
   const ModelConfig config = model_config(s.options, s.budget.vocab_size);
   const auto recorded = s.facts.device ? s.facts.device->predicted_peak_bytes : std::nullopt;
   const int64_t peak = recorded ? *recorded : estimate_memory(s.options, config, s.device()).total();
@@ -102,25 +100,41 @@ void check_disk(Sheet& s) {
         "free some space, or choose an --out-dir on a larger disk");
 }
 
+struct Speed {
+  double tokens_per_second = 0;
+  std::string source;
+  bool of_this_host = true;
+};
+
+// Measured, else from the data sheet of the device, else of the GPU that the preset is named after.
+std::optional<Speed> speed_of(const Sheet& s) {
+  if (!s.facts.device) return {};
+  const DeviceFacts& device = *s.facts.device;
+  if (device.tokens_per_second && *device.tokens_per_second > 0)
+    return Speed{*device.tokens_per_second, device.throughput_source.empty() ? "measured" : device.throughput_source};
+  auto from_table = [&](const std::string& name, const std::string& source, bool of_this_host) -> std::optional<Speed> {
+    const auto peak = peak_flops(name);
+    if (!peak) return {};
+    return Speed{*peak * kAssumedUtilisation * static_cast<double>(s.budget.ddp_world_size) / s.budget.flops_per_token, source, of_this_host};
+  };
+  if (const auto speed = from_table(device.name, "table", true)) return speed;
+  return device.deferred ? from_table(s.options.scale, "table, for the GPU of the preset's name", false) : std::nullopt;
+}
+
 void check_time(Sheet& s) {
   const char* rule = "warn when --base-max-minutes ends before the planned tokens";
-  std::optional<double> rate = s.facts.device ? s.facts.device->tokens_per_second : std::nullopt;
-  std::string source = s.facts.device ? s.facts.device->throughput_source : "";
-  if (!rate && s.facts.device)
-    if (const auto peak = peak_flops(s.facts.device->name)) {
-      rate = *peak * kAssumedUtilisation * static_cast<double>(s.budget.ddp_world_size) / s.budget.flops_per_token;
-      source = "table";
-    }
-  if (!rate || *rate <= 0)
-    return s.add(kHost, "time_cost", s.unknown_of_host(), "not measured", rule, "the speed of the host is not known",
-                 "run a dry run of 100 base steps on the host; its speed is used from then on");
-  const double base_seconds = static_cast<double>(s.budget.base_planned_tokens) / *rate;
+  const char* unknown_remedy = "run a dry run of 100 base steps on the host; its speed is used from then on";
+  const auto speed = speed_of(s);
+  if (!speed) return s.add(kHost, "time_cost", s.unknown_of_host(), "not measured", rule, "the speed of the host is not known", unknown_remedy);
+  const double base_seconds = static_cast<double>(s.budget.base_planned_tokens) / speed->tokens_per_second;
   const double sft_tokens = static_cast<double>(s.options.sft_steps * s.budget.sft_effective_batch_size * s.options.context_size);
-  const double seconds = base_seconds + sft_tokens / *rate;
-  std::string metric = cat(base::human_seconds(seconds), " at ", grouped(static_cast<int64_t>(*rate)), " tokens/s (", source.empty() ? "measured" : source, ")");
+  const double seconds = base_seconds + sft_tokens / speed->tokens_per_second;
+  std::string metric = cat(base::human_seconds(seconds), " at ", grouped(static_cast<int64_t>(speed->tokens_per_second)), " tokens/s (", speed->source, ")");
   if (s.options.gpu_hourly_usd)
     metric += cat(", ", fixed(seconds / 3600 * *s.options.gpu_hourly_usd * static_cast<double>(s.budget.ddp_world_size), 2), " USD");
   const bool cut = s.options.base_max_minutes && *s.options.base_max_minutes * 60 < base_seconds;
+  if (!speed->of_this_host && !cut)
+    return s.add(kHost, "time_cost", CheckStatus::kDeferredToHost, metric, rule, "an estimate for a host that is not this one", unknown_remedy);
   s.add(kHost, "time_cost", s.warn_if(cut), metric, rule,
         cut ? cat("base training needs ", base::human_seconds(base_seconds), " and is stopped after ", fixed(*s.options.base_max_minutes, 0), " min")
             : "training time, evaluations and checkpoints not counted",

@@ -14,6 +14,7 @@ namespace {
 
 constexpr const char* kSft = "SFT";
 constexpr const char* kEval = "Eval";
+constexpr const char* kLookAtRows = "`picochat data preview --dataset-pack PACK` lists the rows";
 constexpr const char* kMakePack = "make rows with `picochat data task-pack --profile release_skills`";
 
 CheckStatus readiness(const std::string& status) {
@@ -21,23 +22,26 @@ CheckStatus readiness(const std::string& status) {
 }
 
 void check_categories(Sheet& s, const ChatFacts& c) {
-  const char* rule = "skill_release: all five groups, none above 70%; else 4 categories on a long run (first_release: 2 of behaviour)";
+  const char* rule = "skill_release: all five groups, else 4 categories on a long or release run (first_release: 2 of behaviour); none with 70% of the rows";
   const std::string metric = cat(c.categories.size(), " categories");
-  if (s.profile == GateProfile::kSkillRelease) {
-    const auto missing = missing_skill_groups(c.categories);
-    if (!missing.empty())
-      return s.add(kSft, "sft_category_balance", CheckStatus::kBlock, metric, rule, cat("no rows of ", base::join(missing, ", ")), kMakePack);
-    std::map<std::string, int64_t> groups;
-    for (const auto& [category, rows] : c.categories) groups[skill_release_group(category)] += rows;
-    const auto largest = std::max_element(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-    const double share = c.examples > 0 ? static_cast<double>(largest->second) / static_cast<double>(c.examples) : 0;
-    return s.add(kSft, "sft_category_balance", s.warn_if(share > 0.70), metric, rule,
-                 cat(percent(share), " of the rows are ", largest->first.empty() ? "of no skill group" : largest->first), "balance the groups");
-  }
+  const bool skills = s.profile == GateProfile::kSkillRelease;
+  if (const auto missing = missing_skill_groups(c.categories); skills && !missing.empty())
+    return s.add(kSft, "sft_category_balance", CheckStatus::kBlock, metric, rule, cat("no rows of ", base::join(missing, ", ")), kMakePack);
   const bool behaviour = s.profile == GateProfile::kFirstRelease && c.categories.size() >= 2 &&
                          std::all_of(c.categories.begin(), c.categories.end(), [](const auto& entry) { return first_release_category(entry.first); });
-  s.add(kSft, "sft_category_balance", s.warn_if(s.scrutinised() && c.categories.size() < 4 && !behaviour), metric, rule,
-        "a model tuned on few kinds of rows answers few kinds of questions", kMakePack);
+  if (s.scrutinised() && !skills && !behaviour && c.categories.size() < 4)
+    return s.add(kSft, "sft_category_balance", CheckStatus::kWarn, metric, rule, "a model tuned on few kinds of rows answers few kinds of questions", kMakePack);
+  std::map<std::string, int64_t> groups;  // skill_release counts groups, the others categories
+  for (const auto& [category, rows] : c.categories) {
+    const std::string group = skills ? skill_release_group(category) : category;
+    groups[group.empty() ? category : group] += rows;
+  }
+  const auto largest = std::max_element(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  const double share = c.examples > 0 && largest != groups.end() ? static_cast<double>(largest->second) / static_cast<double>(c.examples) : 0;
+  const bool concentrated = s.scrutinised() && !behaviour && share >= 0.70;
+  s.add(kSft, "sft_category_balance", s.warn_if(concentrated), metric, rule,
+        largest == groups.end() ? "no rows" : cat(percent(share), " of the rows are ", largest->first),
+        cat("add rows of other categories, or drop some of ", largest == groups.end() ? "it" : largest->first, "; `picochat data task-pack` makes balanced ones"));
 }
 
 void check_masking(Sheet& s, const ChatFacts& c) {
@@ -80,7 +84,7 @@ void check_sft(Sheet& s) {
     return;
   }
   const ChatFacts& c = *s.facts.chat;
-  s.add(kSft, "chat_sft_readiness", readiness(c.status), c.status, "warn: caution, block: blocked", c.summary, "see the issues of the chat file");
+  s.add(kSft, "chat_sft_readiness", readiness(c.status), c.status, "warn: caution, block: blocked", c.summary, cat("do what is said there; ", kLookAtRows));
   check_masking(s, c);
   s.add(kSft, "sft_rows", s.quality(c.examples < 300, c.examples < 500), grouped(c.examples), "warn < 500, block a release < 300",
         cat(grouped(c.examples), " rows to learn from"), kMakePack);
@@ -108,7 +112,7 @@ void check_eval(Sheet& s) {
     return;
   }
   const EvalFileFacts& e = *s.facts.eval;
-  s.add(kEval, "eval_readiness", readiness(e.status), e.status, "warn: caution, block: blocked", e.summary, "see the issues of the eval file");
+  s.add(kEval, "eval_readiness", readiness(e.status), e.status, "warn: caution, block: blocked", e.summary, cat("do what is said there; ", kLookAtRows));
   s.add(kEval, "eval_rows", s.quality(e.items < 80, e.items < 100), grouped(e.items), "warn < 100, block a release < 80",
         cat(grouped(e.items), " rows to judge by"), kMakePack);
   s.add(kEval, "eval_rules", s.quality(e.items_without_rules > 0, false), cat(e.items_without_rules, " without a rule"),

@@ -3,10 +3,12 @@
 
 #include <gmock/gmock.h>
 
+#include <regex>
 #include <set>
 
 #include "gate/good_facts.hpp"
 #include "picochat/base/error.hpp"
+#include "picochat/base/file_system.hpp"
 #include "picochat/base/text.hpp"
 
 namespace picochat::gate {
@@ -185,7 +187,9 @@ const std::vector<Case>& cases() {
       {"sft_duplicate_prompts", kSkill, "not_measured", true, [](Facts& f, Options&) { f.chat->duplicate_user_rate.reset(); }},
       {"sft_category_balance", kSkill, "pass", false, [](Facts&, Options&) {}},
       {"sft_category_balance", kSkill, "block", true, [](Facts& f, Options&) { f.chat->categories.erase("refusal"); }},
-      {"sft_category_balance", kSkill, "warn", false, [](Facts& f, Options&) { f.chat->categories["identity"] = 2000; }},
+      {"sft_category_balance", kSkill, "warn", false, [](Facts& f, Options&) { f.chat->categories["identity"] = 1960; }},
+      {"sft_category_balance", kSkill, "pass", false, [](Facts& f, Options&) { f.chat->categories["identity"] = 1959; }},
+      {"sft_category_balance", kFirst, "warn", false, [](Facts& f, Options&) { f.chat->categories = {{"a", 1960}, {"b", 300}, {"c", 300}, {"d", 240}}; }},
       {"sft_category_balance", kFirst, "pass", false, [](Facts& f, Options&) { f.chat->categories = {{"identity", 85}, {"refusal", 15}}; }},
       {"sft_category_balance", kFirst, "warn", false, [](Facts& f, Options&) { f.chat->categories = {{"identity", 85}, {"chat", 15}}; }},
       {"sft_category_balance", kResearch, "pass", false, [](Facts& f, Options&) { f.chat->categories = {{"chat", 1600}}; }},
@@ -342,6 +346,64 @@ TEST(Preflight, NoCheckIsConstant) {
   }
 }
 
+// The table of docs/preflight.md, from what the checks themselves say in every case above.
+std::string documented_table() {
+  struct Row {
+    std::string group, rule;
+    std::set<std::string> statuses;
+    std::vector<std::string> remedies;
+  };
+  std::vector<std::string> order;
+  std::map<std::string, Row> rows;
+  static const std::regex plan_number("(--(?:base-steps|base-learning-rate|sft-learning-rate)) [0-9.e-]+");
+  auto collect = [&](const Preflight& p, const std::set<std::string>& wanted) {
+    for (const auto& check : p.checks) {
+      if (!wanted.contains(check.name)) continue;
+      if (!rows.contains(check.name)) order.push_back(check.name);
+      Row& row = rows[check.name];
+      row.group = check.group;
+      if (row.rule.empty()) row.rule = check.threshold;
+      row.statuses.insert(to_text(check.status));
+      const std::string remedy = std::regex_replace(check.remedy, plan_number, "$1 N");
+      if (!remedy.empty() && std::find(row.remedies.begin(), row.remedies.end(), remedy) == row.remedies.end()) row.remedies.push_back(remedy);
+    }
+  };
+  for (const char* profile : {kSkill, kFirst, kResearch}) {  // the order of a report
+    const Preflight p = judge_preflight(ready_plan(profile).facts, ready_plan(profile).options);
+    std::set<std::string> all;
+    for (const auto& check : p.checks) all.insert(check.name);
+    collect(p, all);
+  }
+  for (const auto& c : cases()) {
+    Plan plan = ready_plan(c.profile);
+    c.spoil(plan.facts, plan.options);
+    collect(judge_preflight(plan.facts, plan.options), {c.check});
+  }
+  std::string out = "| check | rule | statuses | what to do |\n| --- | --- | --- | --- |\n";
+  auto cell = [](const std::string& text) { return base::replace_all(text, "|", "\\|"); };
+  std::vector<std::string> groups;
+  for (const auto& name : order)
+    if (std::find(groups.begin(), groups.end(), rows[name].group) == groups.end()) groups.push_back(rows[name].group);
+  for (const auto& group : groups) {
+    out += base::cat("| **", group, "** | | | |\n");
+    for (const auto& name : order) {
+      const Row& row = rows[name];
+      if (row.group != group) continue;
+      std::vector<std::string> statuses(row.statuses.begin(), row.statuses.end());
+      out += base::cat("| ", name.starts_with("external_contamination_") ? "external_contamination_NAME" : name, " | ", cell(row.rule), " | ", base::join(statuses, ", "), " | ",
+                       cell(base::join(row.remedies, "; or ")), " |\n");
+    }
+  }
+  return out;
+}
+
+TEST(Preflight, TheDocumentSaysWhatTheChecksSay) {
+  const std::string document = base::read_file(base::Path(PICOCHAT_SOURCE_DIR) / "docs/preflight.md"), table = documented_table();
+  const size_t begin = document.find("| check | rule |"), end = std::min(document.find("\n\n", begin), document.size());
+  const std::string documented = begin == std::string::npos ? "" : document.substr(begin, end - begin + 1);
+  EXPECT_TRUE(documented == table) << "docs/preflight.md differs from the checks, which say:\n" << table;
+}
+
 TEST(Preflight, EveryCheckOfTheReferenceIsThereByName) {
   const auto research = judge_preflight(ready_plan(kResearch).facts, ready_plan(kResearch).options);
   const auto skill = judge_preflight(ready_plan(kSkill).facts, ready_plan(kSkill).options);
@@ -445,6 +507,25 @@ TEST(Preflight, FactsReadBackGiveTheSameReport) {
   json = to_json(ready_plan(kSkill).facts);
   json["corpus"]["docs"] = 3;
   EXPECT_THROW(preflight_facts_from_json(json, "facts"), base::Error);
+}
+
+TEST(Preflight, ASampleSaysHowSureItIs) {
+  Plan plan = ready_plan(kSkill);
+  plan.facts.corpus->tokens.reset();
+  plan.facts.corpus->documents = 0;
+  plan.facts.corpus->characters = 800'000'000;
+  plan.facts.corpus->tokens_per_character = 0.2230;
+  plan.facts.corpus->tokens_per_character_stderr = 0.0005;
+  plan.facts.corpus->documents = 100'000;
+  const Preflight p = judge_preflight(plan.facts, plan.options);
+  EXPECT_EQ(p.budget.corpus_tokens_source, "sampled");
+  EXPECT_EQ(*p.budget.corpus_tokens_margin, static_cast<int64_t>(1.96 * 0.0005 * 800'000'000));
+  EXPECT_THAT(p.budget.corpus_token_note, HasSubstr("+- 0.44%"));
+  // 178.6M tokens for a target of 2,139M: 11.98 epochs, and 12 is inside the interval.
+  EXPECT_EQ(p.find("corpus_model_fit")->status, CheckStatus::kPass);
+  EXPECT_THAT(p.find("corpus_model_fit")->message, HasSubstr("12 epochs lies inside the sample's interval"));
+  plan.facts.corpus->tokens_per_character_stderr = 0.00001;
+  EXPECT_THAT(judge_preflight(plan.facts, plan.options).find("corpus_model_fit")->message, ::testing::Not(HasSubstr("inside")));
 }
 
 TEST(Preflight, CostFollowsThePriceAndTheRanks) {

@@ -21,6 +21,8 @@ struct CorpusFacts {
   std::optional<int64_t> near_duplicate_documents_checked;
   std::optional<int64_t> tokens;                 // counted by the run's tokenizer
   std::optional<double> tokens_per_character;    // the run's tokenizer, or one trained on a sample
+  std::optional<double> tokens_per_character_stderr;  // of a sample; absent when all text was counted
+  std::optional<int64_t> sample_bytes;
   bool documents_are_rows = true;                // boundaries of real documents survive into training
   int64_t sources = 0;
   std::optional<int64_t> sources_with_license, sources_with_provenance;  // named by their import reports or recipe
