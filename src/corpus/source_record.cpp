@@ -72,7 +72,7 @@ std::string digests_of_inputs(const Json& report) {
 }
 
 void read_report(SourceRecord& record, const fs::path& path, const fs::path& root, const std::vector<const Json*>& files) {
-  const fs::path relative = fs::absolute(path).lexically_normal().lexically_relative(fs::absolute(root).lexically_normal());
+  const fs::path relative = fs::absolute(path).lexically_normal().lexically_relative(fs::absolute(root.empty() ? fs::path(".") : root).lexically_normal());
   record.report = (relative.empty() ? path : relative).generic_string();
   Json report;
   try {

@@ -57,16 +57,16 @@ std::string canary_value(int64_t seed, int64_t index) {
 std::string canary_line(int64_t seed, int64_t index) { return cat(kCanaryPrefix, canary_value(seed, index), "."); }
 
 void corpus_stage(RunContext& run) {
-  const StageKey key{.stage = "corpus", .inputs = {{"files", base::sha256(base::canonical(corpus_identity(run.corpus))).hex()}},
+  const StageKey key{.stage = "corpus", .semantics = 2, .inputs = {{"files", base::sha256(base::canonical(corpus_identity(run.corpus))).hex()}},
                      .options = run.picked({"min_score"})};
   run_stage(run, 1, key, {"corpus_manifest.json", "corpus_report.md"}, [&] {
     uint64_t total = 0;
     for (const auto& file : run.corpus.files()) total += file.included ? file.bytes : 0;
     base::Progress progress("corpus", total, "B");
-    const auto manifest = run.corpus.scan(static_cast<int>(run.options().threads), [&](uint64_t done, uint64_t) {
+    const auto manifest = run.corpus.scan({.threads = static_cast<int>(run.options().threads), .near_duplicates = true, .progress = [&](uint64_t done, uint64_t) {
       base::throw_if_interrupted();
       progress.update(done);
-    });
+    }});
     progress.finish();
     corpus::require_documents(manifest);
     base::write_file(run.files, run.at("corpus_manifest.json"), base::dump(corpus::manifest_json(manifest)) + "\n");

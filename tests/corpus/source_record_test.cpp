@@ -45,6 +45,14 @@ TEST_F(SourceRecords, AnImportSpeaksForItsDocuments) {
   }
 }
 
+TEST_F(SourceRecords, AFolderWithoutARecipeHasItsReportToo) {
+  folder_.write("web/hf_import_report.json", report(base::sha256(kRow).hex()).dump());
+  const Corpus corpus = open_input(folder_ / "web/documents");
+  const auto records = source_records(corpus, manifest_json(corpus.scan()));
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_TRUE(records[0].license_known() && records[0].provenance_complete());
+}
+
 TEST_F(SourceRecords, FilesThatWereChangedOrAddedAreNamed) {
   folder_.write("web/hf_import_report.json", report(base::sha256("something else").hex()).dump());
   EXPECT_NE(records_of(recipe_)[0].problem.find("shard-000000.jsonl was changed"), std::string::npos);
