@@ -1,5 +1,6 @@
 #include "bind.hpp"
 #include "picochat/eval/chat_eval.hpp"
+#include "picochat/eval/external.hpp"
 #include "subcommands.hpp"
 
 namespace picochat::cli {
@@ -15,6 +16,11 @@ std::vector<Command> eval_commands() {
       bind({"eval", "sft-fit"}, "ask a model the rows it was fine-tuned on", eval::sft_fit_options(),
            [&files](const eval::ChatEvalOptions& o, const Invocation&) {
              eval::run_eval_sft_fit(o, files);
+             return base::ExitCode::kDone;
+           }),
+      bind({"eval", "external"}, "score a model on a published multiple-choice benchmark", eval::external_eval_options(),
+           [&files](const eval::ExternalEvalOptions& o, const Invocation&) {
+             base::write_result(eval::external_markdown(eval::run_eval_external(o, files), o.benchmark_name));
              return base::ExitCode::kDone;
            }),
   };

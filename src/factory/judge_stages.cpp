@@ -1,5 +1,6 @@
 // Fit diagnostics, the held-out eval, and the release gate over all that was recorded.
 #include "picochat/base/console.hpp"
+#include "external_stage.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/chat_eval.hpp"
 #include "picochat/evidence/judge.hpp"
@@ -61,6 +62,7 @@ void eval_stages(RunContext& run) {
   run.sft_fit = base::read_json(run.at("sft_fit/eval_report.json"));
   run.sft_fit_heldout = base::read_json(run.at("sft_fit_heldout/eval_report.json"));
   run.eval = base::read_json(run.at("eval/eval_report.json"));
+  score_benchmarks(run.files, run.dir, parse_benchmarks(options.external_eval), run.honesty_report, options.seed);
 }
 
 gate::GateVerdict gate_stage(RunContext& run) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "external_stage.hpp"
 #include "picochat/base/build_info.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -33,7 +34,6 @@ void refuse_unbuilt(const gate::RunOptions& options) {
   if (options.sft_peft != "none") refuse("--sft-peft lora", "use --sft-peft none");
   if (options.n_seeds > 1) refuse("--n-seeds", "start one run per --seed, each with its own --out-dir");
   if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
-  if (!options.external_eval.empty() && !options.preflight_only) refuse("--external-eval", "leave it out; the gate says what is missing");
   if (options.tensorboard_log_dir) refuse("--tensorboard-log-dir", "read metrics.jsonl and the SVG curves in the run directory");
 }
 
@@ -167,6 +167,7 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
   parts(run.sft_fit_heldout, facts.sft_fit_heldout, facts.sft_fit_heldout_dataset, facts.sft_fit_heldout_analysis);
   parts(run.eval, facts.eval, unused, facts.eval_analysis);
   facts.eval_generations = run.eval.at("generations");
+  facts.external_evals = external_summaries(run.dir);
   facts.long_run_gate = gate::to_json(verdict);
   for (const auto& [name, path] : std::initializer_list<std::pair<const char*, const char*>>{
            {"run", "run.json"}, {"corpus_manifest", "corpus_manifest.json"}, {"corpus_report", "corpus_report.md"}, {"preflight_json", "preflight.json"},
@@ -199,6 +200,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
     explain_cpu_options(resolved);
   }
   const Path dir = options.out_dir;
+  parse_benchmarks(options.external_eval);  // a wrong one is said before anything is read
   auto corpus = corpus::Corpus::open(corpus_options(options));
   claim_directory(files, dir);
   const base::DirectoryLock lock(dir);

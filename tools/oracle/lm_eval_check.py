@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Compares `picochat eval external` with lm-evaluation-harness on the same model and rows, offline.
+
+  lm_eval_check.py --export DIR --report eval_report.json --rows FILE.jsonl --layout arc|mmlu [--tolerance 1e-3]
+
+--export: what `picochat export hf` wrote for the checkpoint (float32); --report: what `picochat eval external` wrote; --rows:
+the benchmark as JSON Lines (for MMLU: question, choices, answer, subject). Prints the largest difference of any choice's
+log-likelihood, both accuracies and the rows that differ; exits with 1 above the tolerance or with more than two differing rows.
+Needs lm_eval, transformers, torch.
+"""
+import argparse
+import json
+import os
+import pathlib
+import sys
+import tempfile
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
+
+TASKS = {
+    "arc": """
+doc_to_text: "Question: {{question}}\\nAnswer:"
+doc_to_target: "{{choices.label.index(answerKey)}}"
+doc_to_choice: "{{choices.text}}"
+""",
+    "mmlu": """
+description: "The following are multiple choice questions (with answers) about %(subject)s.\\n\\n"
+doc_to_text: "{{question.strip()}}\\nA. {{choices[0]}}\\nB. {{choices[1]}}\\nC. {{choices[2]}}\\nD. {{choices[3]}}\\nAnswer:"
+doc_to_target: answer
+doc_to_choice: ["A", "B", "C", "D"]
+""",
+}
+
+
+def harness(export, rows, layout, subject):
+    import lm_eval
+    from lm_eval.tasks import TaskManager
+
+    with tempfile.TemporaryDirectory() as folder:
+        task = f"""
+task: picochat_check
+dataset_path: json
+dataset_kwargs:
+  data_files:
+    validation: {pathlib.Path(rows).resolve()}
+output_type: multiple_choice
+test_split: validation
+{TASKS[layout] % {"subject": subject} if layout == "mmlu" else TASKS[layout]}
+metric_list:
+  - metric: acc
+    aggregation: mean
+    higher_is_better: true
+  - metric: acc_norm
+    aggregation: mean
+    higher_is_better: true
+"""
+        pathlib.Path(folder, "picochat_check.yaml").write_text(task)
+        results = lm_eval.simple_evaluate(
+            model="hf",
+            model_args={"pretrained": str(export), "dtype": "float32", "trust_remote_code": True},
+            tasks=["picochat_check"],
+            task_manager=TaskManager(include_path=folder, include_defaults=False),
+            device="cpu",
+            batch_size=8,
+            log_samples=True,
+            bootstrap_iters=0,
+        )
+    samples = sorted(results["samples"]["picochat_check"], key=lambda s: s["doc_id"])
+    scores = results["results"]["picochat_check"]
+    return [[float(r[0][0]) for r in s["resps"]] for s in samples], scores["acc,none"], scores["acc_norm,none"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--export", required=True)
+    parser.add_argument("--report", required=True)
+    parser.add_argument("--rows", required=True)
+    parser.add_argument("--layout", choices=TASKS, required=True)
+    parser.add_argument("--tolerance", type=float, default=1e-3)
+    args = parser.parse_args()
+
+    report = json.loads(pathlib.Path(args.report).read_text())
+    examples = sorted(report["examples"], key=lambda e: e["line"])
+    subject = examples[0]["subject"].replace("_", " ")
+    theirs, acc, acc_norm = harness(args.export, args.rows, args.layout, subject)
+    if len(theirs) != len(examples):
+        sys.exit(f"{len(theirs)} rows there, {len(examples)} here")
+
+    worst, differing = 0.0, 0
+    for example, other in zip(examples, theirs):
+        ours = example["choice_logprobs"]
+        worst = max(worst, *(abs(a - b) for a, b in zip(ours, other)))
+        differing += ours.index(max(ours)) != other.index(max(other))
+    summary = report["summary"]
+    print(f"rows {len(examples)}, choices {sum(len(o) for o in theirs)}")
+    print(f"largest difference of a log-likelihood: {worst:.2e}")
+    print(f"acc: {summary['acc']:.6f} here, {acc:.6f} there; acc_norm: {summary['acc_norm']:.6f} here, {acc_norm:.6f} there")
+    print(f"rows whose likeliest choice differs: {differing}")
+    sys.exit(1 if worst > args.tolerance or differing > 2 else 0)
+
+
+if __name__ == "__main__":
+    main()
