@@ -12,7 +12,7 @@ namespace {
 TEST(ComparisonText, WordsOfAnyScript) {
   EXPECT_EQ(comparison_text("What's  UP, Doc?!"), "whats up doc");
   EXPECT_EQ(comparison_text("1,234 and 5, 6"), "1234 and 5 6");
-  EXPECT_EQ(comparison_text("Straße ÄÖ"), "straße äö");
+  EXPECT_EQ(comparison_text("Straße ÄÖ"), "strasse ao");
   EXPECT_EQ(comparison_text("你好 world"), "你 好 world");
   EXPECT_EQ(comparison_text("Привет, МИР"), "привет мир");
   EXPECT_EQ(comparison_text("3+4 = 7"), "3 + 4 = 7");
