@@ -1,5 +1,5 @@
 // A small round of tools/oracle/plant_leaks.py: leaks planted by a program that shares nothing with this one,
-// with its own questions in eighteen languages, into this repository's documents.
+// with its own questions in nineteen languages, into this repository's documents.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -17,7 +17,7 @@ TEST(Planted, LeaksAreFoundAndCleanRowsAreNotAccused) {
   if (std::system("python3 -c pass") != 0) GTEST_SKIP() << "skipped: no python3";
   const tasks::TestFolder folder("planted");
   const std::string script = cat("python3 ", PICOCHAT_SOURCE_DIR, "/tools/oracle/plant_leaks.py");
-  for (int seed : {1, 2, 3}) {
+  for (int seed : {1, 2}) {
     const base::Path out = folder / cat("seed-", seed);
     ASSERT_EQ(std::system(cat(script, " plant --text ", PICOCHAT_SOURCE_DIR, "/docs --out ", out.string(), " --gigabytes 0.003 --leaks 40 --seed ", seed).c_str()), 0);
     HonestyOptions options;
