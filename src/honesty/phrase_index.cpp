@@ -155,7 +155,7 @@ bool PhraseIndex::compare_nearly(PhraseHit& hit, size_t left, size_t right, size
   const std::vector<uint32_t>& telling = telling_[hit.phrase];
   if (!telling.empty()) return std::any_of(telling.begin(), telling.end(), [&](uint32_t word) { return word >= left && word < right; });
   if (length >= 2 * static_cast<double>(ngram_)) return true;
-  const auto common = std::span(common_).subspan(starts_[hit.phrase] + left, right - left);
+  const auto common = std::span(common_).subspan(starts_[hit.phrase] + left, right - left - (kMaxSeed - 1));  // seeds within the run
   return std::any_of(common.begin(), common.end(), [](uint8_t is_common) { return is_common == 0; });
 }
 

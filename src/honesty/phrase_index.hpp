@@ -73,7 +73,7 @@ class PhraseIndex {
   std::vector<Phrase> phrases_;
   std::vector<uint64_t> words_;    // of all phrases, one after the other
   std::vector<uint8_t> quarters_;  // length of each word, in quarters
-  std::vector<uint8_t> common_;    // by word: 1 when every seed over it is wording that several prompts share
+  std::vector<uint8_t> common_;    // by word: 1 when the seed that begins there is wording that several prompts share
   std::vector<size_t> starts_{0};
   // Words that make a phrase the question it is: its numbers and signs, or what stands in the open
   // place of a template. A near match must have them all.

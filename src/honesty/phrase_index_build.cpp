@@ -104,8 +104,7 @@ void PhraseIndex::build_tables() {
       const uint32_t shared = sharing[key_at(p, i, n)];
       if (shared < sharing[key_at(p, rarest, n)]) rarest = i;
       chosen[i] = phrases_[p].near && shared <= kSharedSeed;
-      if (shared >= kCommonSeed) continue;
-      for (size_t word = i; word < i + n; ++word) common_[starts_[p] + word] = 0;
+      common_[starts_[p] + i] = shared >= kCommonSeed;
     }
     chosen[rarest] = 1;
     auto add = [&](std::vector<SeedTable::Entry>& entries, size_t offset, size_t words, bool follows) {
