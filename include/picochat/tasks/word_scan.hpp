@@ -88,7 +88,7 @@ constexpr size_t after_line_hyphen(std::string_view text, size_t i) {
   size_t at = i + 1;
   if (at < text.size() && text[at] == '\r') ++at;
   if (at >= text.size() || text[at] != '\n') return 0;
-  for (++at; at < text.size() && (text[at] == ' ' || text[at] == '\t'); ++at) {
+  for (++at; at < text.size() && (text[at] == ' ' || text[at] == '\t' || text[at] == '>'); ++at) {  // '>': a quoted mail
   }
   const bool letter = at < text.size() && ((text[at] >= 'a' && text[at] <= 'z') || static_cast<unsigned char>(text[at]) >= 128);
   return letter ? at : 0;
