@@ -23,7 +23,9 @@ const std::map<std::string, std::string> kGroupSummaries{
     {"data", "look at, check and generate data"},
     {"tok", "train and use tokenizers"},
     {"eval", "ask a model and score its replies"},
-    {"gate", "judge a run, or judge it again from its files"}};
+    {"gate", "judge a run, or judge it again from its files"},
+    {"export", "write a model for other programs"},
+    {"import", "take a model from other programs"}};
 
 std::string help_of(const base::OptionField& field, const Json& fallback) {
   std::string text = field.help;

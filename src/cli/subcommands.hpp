@@ -11,5 +11,6 @@ std::vector<Command> tok_commands();
 std::vector<Command> eval_commands();
 std::vector<Command> evidence_commands();
 std::vector<Command> scale_commands();
+std::vector<Command> export_commands();
 
 }  // namespace picochat::cli

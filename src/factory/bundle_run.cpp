@@ -1,8 +1,10 @@
 #include "picochat/factory/bundle_run.hpp"
 
+#include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/commands.hpp"
+#include "picochat/exporter/export_hf.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -46,6 +48,16 @@ class Scratch {
   Path folder_;
 };
 
+// A checkpoint that cannot be described is not in the way of the bundle, which says what it lacks.
+void add_export_description(base::FileSystem& files, const Path& run_dir, const Path& folder, std::vector<evidence::ExtraFile>& extra) {
+  try {
+    exporter::describe_export(files, run_dir, folder);
+    for (const auto& path : base::list_files(folder)) extra.push_back({folder / path, cat("export/", path.generic_string())});
+  } catch (const base::Error& error) {
+    base::warn(cat("the bundle has no export manifest and model card: ", error.what()));
+  }
+}
+
 }  // namespace
 
 base::CommandOutput bundle_run(base::FileSystem& files, const evidence::BundleOptions& options) {
@@ -58,6 +70,7 @@ base::CommandOutput bundle_run(base::FileSystem& files, const evidence::BundleOp
     write_corpus(files, dir, scratch.at("corpus.txt"));
     extra.push_back({scratch.at("corpus.txt"), "corpus.txt"});
   }
+  if (std::filesystem::exists(dir / "sft/checkpoint")) add_export_description(files, dir, scratch.at("export"), extra);
   return evidence::write_bundle(files, options, extra);
 }
 

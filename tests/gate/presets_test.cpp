@@ -26,7 +26,7 @@ std::vector<std::string> names() {
 
 TEST(Presets, AllAreThereSmallestFirst) {
   EXPECT_THAT(names(), ElementsAre("smoke", "pico", "tiny-cpu", "mps-local", "small", "medium", "climbmix-pilot", "h100-pilot", "h100-100m",
-                                   "h100-100m-ddp8", "h200-1b-ddp8"));
+                                   "h100-100m-ddp8", "h100-100m-stock", "h200-1b-ddp8", "h200-1b-ddp8-stock"));
   for (const auto& preset : load_presets()) {
     EXPECT_FALSE(preset.label.empty() || preset.description.empty()) << preset.name;
     EXPECT_EQ(preset.origin, "built in");
@@ -43,7 +43,8 @@ TEST(Presets, EmbeddedOnesAreTheFiles) {
 TEST(Presets, ParameterCounts) {
   const std::map<std::string, int64_t> expected{{"smoke", 50'144}, {"h100-pilot", 15'536'256}, {"h100-100m", 106'969'856},
                                                 {"h100-100m-ddp8", 106'969'856}, {"small", 1'122'048}, {"medium", 3'455'552},
-                                                {"climbmix-pilot", 5'820'992}, {"mps-local", 1'055'360}, {"h200-1b-ddp8", 1'120'985'088}};
+                                                {"climbmix-pilot", 5'820'992}, {"mps-local", 1'055'360}, {"h200-1b-ddp8", 1'120'985'088},
+                                                {"h100-100m-stock", 106'982'144}, {"h200-1b-ddp8-stock", 1'121'034'240}};
   for (const auto& [name, parameters] : expected)
     EXPECT_EQ(compute_budget(resolved(name).options, {}).estimated_parameters, parameters) << name;
   const int64_t tiny = compute_budget(resolved("tiny-cpu").options, {}).estimated_parameters;

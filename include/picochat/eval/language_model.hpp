@@ -20,6 +20,10 @@ struct LanguageModel {
   base::Json tokenizer_identity = base::Json::object();   // {path, sha256, type, vocab_size}
 };
 
+// BadInput unless the tokenizer has the size and the digest that the checkpoint was trained with.
+void require_tokenizer_of_checkpoint(const tokenizer::Tokenizer& tokenizer, const base::Path& tokenizer_path, const gate::ModelConfig& config,
+                                     const base::Json& metadata, const base::Path& checkpoint);
+
 // Reads and verifies both; BadInput when the tokenizer's size is not the checkpoint's vocabulary.
 LanguageModel load_language_model(const base::Path& checkpoint, const base::Path& tokenizer);
 

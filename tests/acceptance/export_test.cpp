@@ -1,0 +1,135 @@
+// The documented way out of a run: export with the runbook's flags, then back in, then asked again.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "picochat/base/json.hpp"
+#include "program.hpp"
+
+namespace picochat::acceptance {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+// One short run for all tests: what is exported matters here, not what was learned.
+class Export : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    folder_ = new TemporaryFolder;
+    std::ofstream corpus(folder_->path() / "corpus.jsonl");
+    for (int i = 0; i < 400; ++i)
+      corpus << base::Json{{"text", "Entry " + std::to_string(i) + ": a river carries " + std::to_string(i * 7) + " letters to the market, and the old bridge keeps every door open."}}.dump() << "\n";
+    corpus.close();
+    trained_ = Program(folder_->path()).run(
+        {"run", "tiny", "--corpus-input", (folder_->path() / "corpus.jsonl").string(), "--out-dir", run(), "--tokenizer-vocab-size", "320", "--context-size", "128", "--n-embd", "64",
+         "--n-head", "4", "--n-kv-head", "2", "--n-layer", "2", "--norm-type", "rmsnorm", "--position-encoding", "rope", "--activation", "swiglu", "--tie-embeddings", "--qk-norm",
+         "--parallel-residual", "--no-linear-bias", "--base-steps", "4", "--base-batch-size", "4", "--sft-steps", "1", "--sft-batch-size", "2", "--sft-fit-max-rows", "4",
+         "--eval-max-new-tokens", "2", "--val-tokens", "2048", "--allow-unsafe-long-run"});
+  }
+  static void TearDownTestSuite() { delete folder_; }
+  void SetUp() override { ASSERT_TRUE(trained_.code == 0 || trained_.code == 3) << trained_.errors; }
+
+  static std::string run() { return (folder_->path() / "run").string(); }
+  static std::vector<std::string> command(const std::string& out) {
+    return {"export", "hf", "--checkpoint", run() + "/sft/checkpoint", "--tokenizer", run() + "/tokenizer.json", "--out-dir", out,
+            "--model-name", "picochat-100m-smollm-public-v1", "--license", "mit", "--dataset-summary", "Four hundred invented documents.",
+            "--eval-summary", "Publish only with summary.md, gate report, eval report, and honesty report."};
+  }
+
+  TemporaryFolder scratch;
+  Program program{scratch.path()};
+
+ private:
+  static inline TemporaryFolder* folder_ = nullptr;
+  static inline Outcome trained_;
+};
+
+TEST_F(Export, ARunLeavesAsTheRunbookSaysAndComesBack) {
+  const auto exported = (scratch.path() / "exports/model").string(), back = (scratch.path() / "back").string();
+  for (int time = 0; time < 2; ++time) {  // the runbook gives the command twice
+    const auto outcome = program.run(command(exported));
+    ASSERT_EQ(outcome.code, 0) << outcome.errors;
+    EXPECT_THAT(outcome.output, AllOf(HasSubstr("exported: "), HasSubstr("manifest: "), HasSubstr("model_card: "), HasSubstr("PicochatForCausalLM")));
+  }
+  EXPECT_THAT(read_all(exported + "/README.md"), AllOf(HasSubstr("license: mit"), HasSubstr("Four hundred invented documents."), HasSubstr("Publish only with summary.md")));
+  const auto gate = base::Json::parse(read_all(run() + "/gate/gate.json")), manifest = base::Json::parse(read_all(exported + "/release_manifest.json"));
+  EXPECT_EQ(manifest.at("release_gate").at("status"), gate.at("status"));
+  EXPECT_NE(gate.at("status"), "approved");
+  EXPECT_EQ(read_all(exported + "/evidence/summary.md"), read_all(run() + "/summary.md"));
+
+  ASSERT_EQ(program.run({"import", "hf", "--model", exported, "--out-dir", back}).code, 0);
+  EXPECT_EQ(read_all(back + "/checkpoint/model.safetensors"), read_all(run() + "/sft/checkpoint/model.safetensors"));
+  const auto asked = program.run({"eval", "chat", "--checkpoint", back + "/checkpoint", "--tokenizer", back + "/tokenizer.json", "--input", run() + "/tasks/eval.jsonl", "--out-dir",
+                                  (scratch.path() / "asked").string(), "--max-rows", "2", "--max-new-tokens", "2"});
+  EXPECT_EQ(asked.code, 0) << asked.errors;
+}
+
+// The first line after the YAML front matter.
+std::string first_line(const std::string& card) {
+  const size_t begin = card.find("\n---\n") + 5;
+  return card.substr(begin, card.find('\n', begin) - begin);
+}
+
+TEST_F(Export, TheCardSaysWhatTheGateSaidAndNothingElse) {
+  const auto copy = scratch.path() / "run", out = scratch.path() / "out";
+  auto card_of = [&](const std::string& checkpoint) {
+    auto words = command(out.string());
+    words[3] = checkpoint;
+    const auto outcome = program.run(words);
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    return first_line(read_all(out / "README.md"));
+  };
+  std::filesystem::copy(run(), copy, std::filesystem::copy_options::recursive | std::filesystem::copy_options::copy_symlinks);
+  const auto gate = base::Json::parse(read_all(copy / "gate/gate.json"));
+  std::string status = gate.at("status");
+  for (char& c : status) c = static_cast<char>(std::toupper(c));
+  EXPECT_THAT(card_of((copy / "sft/checkpoint").string()), HasSubstr("**Release gate: " + status + "** (research)"));
+  EXPECT_THAT(card_of((copy / "base/checkpoint").string()), HasSubstr("NOT JUDGED"));  // the gate judged another one
+
+  auto better = gate;
+  better["status"] = "approved";
+  std::ofstream(copy / "gate/gate.json") << base::dump(better);
+  EXPECT_THAT(card_of((copy / "sft/checkpoint").string()), AllOf(HasSubstr("**Release gate: BLOCKED**"), HasSubstr("do not give the recorded verdict")));
+  std::ofstream(copy / "gate/gate.json") << base::dump(gate);
+
+  auto report = base::Json::parse(read_all(copy / "eval/eval_report.json"));
+  report["summary"]["num_passed"] = report["summary"].at("num_scored");
+  std::ofstream(copy / "eval/eval_report.json") << base::dump(report);
+  EXPECT_THAT(card_of((copy / "sft/checkpoint").string()), AllOf(HasSubstr("**Release gate: BLOCKED**"), HasSubstr("eval")));
+}
+
+TEST_F(Export, ABundleCarriesTheCardAndTheManifest) {
+  const auto bundle = (scratch.path() / "b.tgz").string();
+  ASSERT_EQ(program.run({"run", "bundle", "--run-dir", run(), "--out", bundle}).code, 0);
+  const auto manifest = base::Json::parse(read_all(bundle + ".manifest.json"));
+  bool found = false;
+  for (const auto& item : manifest.at("required_artifacts"))
+    if (item.at("name") == "hf_export_and_model_card") {
+      EXPECT_EQ(item.at("status"), "present") << item;
+      found = true;
+    }
+  EXPECT_TRUE(found);
+}
+
+TEST_F(Export, GgufNamesThePresetThatWouldDo) {
+  const auto outcome = program.run({"export", "gguf", "--checkpoint", run() + "/sft/checkpoint", "--tokenizer", run() + "/tokenizer.json", "--out", (scratch.path() / "m.gguf").string()});
+  EXPECT_EQ(outcome.code, 4);
+  EXPECT_THAT(outcome.errors, HasSubstr("h100-100m-stock"));
+}
+
+// Runs where a Python with transformers is: PICOCHAT_PYTHON, else python3.
+TEST_F(Export, TransformersAgrees) {
+  const char* named = std::getenv("PICOCHAT_PYTHON");
+  const std::string python = named ? named : "python3";
+  if (std::system((python + " -c 'import torch, transformers, safetensors' >/dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "skipped: " << python << " has no torch and transformers";
+  auto with_python = command((scratch.path() / "out").string());
+  with_python.insert(with_python.end(), {"--verify-with-python", "--python", python});
+  const auto outcome = program.run(with_python);
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.output, HasSubstr("every check passed"));
+}
+
+}  // namespace
+}  // namespace picochat::acceptance
