@@ -15,7 +15,8 @@ std::vector<Command> data_commands() {
   return {
       bind_output({"data", "preview"}, "what a corpus or pack holds, and what to run next", corpus::preview_options(),
                   [&files](const corpus::PreviewOptions& o) { return factory::preview(files, o); }),
-      bind_output({"data", "inspect"}, "statistics of a file or folder of text", corpus::inspect_options(), corpus::inspect),
+      bind_output({"data", "inspect"}, "statistics of a file or folder of text", corpus::inspect_options(),
+                  [&files](const corpus::InspectOptions& o) { return corpus::inspect(files, o); }),
       bind_output({"data", "dedup"}, "write a corpus without exact and near duplicates", corpus::dedup_options(),
                   [&files](const corpus::DedupOptions& o) { return corpus::dedup(files, o); }),
       bind_output({"data", "build"}, "write a corpus as one text file with its manifest", corpus::build_options(),

@@ -87,17 +87,20 @@ const base::OptionTable<InspectOptions>& inspect_options() {
   static const base::OptionTable<InspectOptions> table = [] {
     base::OptionTable<InspectOptions> t;
     t.add("input", &InspectOptions::input, "file or folder of documents").must().metavar = "PATH";
+    t.add("out", &InspectOptions::out, "JSON file to write").metavar = "FILE";
     t.add("json", &InspectOptions::json, "print JSON");
     return t;
   }();
   return table;
 }
 
-CommandOutput inspect(const InspectOptions& options) {
+CommandOutput inspect(base::FileSystem& files, const InspectOptions& options) {
   const Manifest manifest = Corpus::open(corpus_options({}, options.input, {}, 0)).scan();
   require_documents(manifest);
-  return {.json = {{"input", options.input}, {"digest", manifest.digest.hex()}, {"stats", statistics_json(manifest.stats)}},
-          .text = cat("input: ", options.input, "\ndigest: ", manifest.digest.hex(), "\n", statistics_text(manifest.stats))};
+  CommandOutput output{.json = {{"input", options.input}, {"digest", manifest.digest.hex()}, {"stats", statistics_json(manifest.stats)}},
+                       .text = cat("input: ", options.input, "\ndigest: ", manifest.digest.hex(), "\n", statistics_text(manifest.stats))};
+  if (options.out) base::write_file(files, *options.out, base::dump(output.json) + "\n");
+  return output;
 }
 
 const base::OptionTable<BuildOptions>& build_options() {

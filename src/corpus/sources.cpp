@@ -46,6 +46,18 @@ std::string import_leftover(const Path& path) {
   return name == "hf_import_report.md" ? "import_report" : "";
 }
 
+bool is_pattern(const Path& path) { return path.string().find_first_of("*?[") != std::string::npos; }
+
+// The folder above the first part of a pattern with a wildcard.
+Path fixed_part(const Path& pattern) {
+  Path folder;
+  for (const Path& part : pattern) {
+    if (is_pattern(part)) break;
+    folder /= part;
+  }
+  return folder.empty() ? Path(".") : folder;
+}
+
 struct Resolver {
   Path root;  // names are relative to it
   std::vector<std::string> exclude;
@@ -76,7 +88,7 @@ struct Resolver {
     if (!source.include) return source.reason;
     if (excluded(exclude, file.name, within_source) || excluded(source.exclude, file.name, within_source)) return "excluded";
     // A file given by its own name is meant, whatever the name.
-    if (within_source != within_source.filename() || fs::is_directory(source.path))
+    if (within_source != within_source.filename() || !fs::is_regular_file(source.path))
       if (excluded(kNeverMeant, within_source, within_source)) return "excluded";
     if (file.kind.format == Format::kUnsupported) return "unsupported_extension";
     if (std::string leftover = import_leftover(file.path); !leftover.empty()) return leftover;
@@ -89,6 +101,11 @@ struct Resolver {
   void add_source(size_t index, const RecipeSource& source) {
     if (fs::is_directory(source.path)) {
       for (const Path& path : list(source.path)) add(source.path / path, path, index, source);
+    } else if (!fs::exists(source.path)) {  // a pattern
+      const Path folder = fixed_part(source.path);
+      const std::string pattern = source.path.lexically_relative(folder).generic_string();
+      for (const Path& path : list(folder))
+        if (base::glob_match(pattern, path.generic_string())) add(folder / path, path, index, source);
     } else {
       add(source.path, source.path.filename(), index, source);
     }
@@ -145,12 +162,19 @@ Corpus Corpus::open(const CorpusOptions& options) {
     source.path = *input;
     source.given = input->string();
     corpus.sources_.push_back(std::move(source));
-    resolver.root = fs::is_directory(*input) ? *input : input->parent_path();
+    resolver.root = fs::is_directory(*input) ? *input : fs::exists(*input) || !is_pattern(*input) ? input->parent_path() : fixed_part(*input);
     if (resolver.root.empty()) resolver.root = ".";
   }
 
   for (size_t i = 0; i < corpus.sources_.size(); ++i) {
     const RecipeSource& source = corpus.sources_[i];
+    if (!fs::exists(source.path) && is_pattern(source.path) && fs::is_directory(fixed_part(source.path))) {
+      const size_t before = resolver.files.size();
+      resolver.add_source(i, source);
+      if (resolver.files.size() > before || !source.include) continue;
+      throw base::bad_input({.what = base::cat("the pattern \"", source.given, "\" matches no file"), .where = named_by.empty() ? source.given : named_by,
+                             .found = base::cat("nothing below ", fixed_part(source.path).string()), .remedy = "correct the pattern; * also crosses /"});
+    }
     if (!fs::exists(source.path)) {
       if (!source.include) continue;
       throw base::bad_input({.what = recipe_path ? base::cat("source ", i + 1, " of the recipe (\"", source.given, "\") does not exist") : "the corpus does not exist",

@@ -160,6 +160,7 @@ const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options() {
     out.add("choice_rows", &O::choice_rows, "choice drills").at_least(0);
     out.add("seed", &O::seed, "another seed gives other drills; what is held out stays").at_least(0);
     out.add("force", &O::force, "overwrite an earlier corpus");
+    out.add("json", &O::json, "print the report as JSON");
     out.add("base_corpus", &O::base_corpus, "a corpus to put first in the recipe").metavar = "PATH";
     out.add("recipe_out", &O::recipe_out, "write a corpus recipe that names the drills").metavar = "PATH";
     out.add("documents_dir", &O::documents_dir, "write shard-NNNNNN.jsonl files, a drill a document").metavar = "DIR";

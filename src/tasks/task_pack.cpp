@@ -43,6 +43,7 @@ base::OptionTable<Options> common_options() {
       .choose({"offline", "auto", "hf"});
   table.add("seed", &Options::seed, "another seed gives other rows; the split into SFT and eval items stays").at_least(0);
   table.add("force", &Options::force, "overwrite rows and reports of an earlier call");
+  table.add("json", &Options::json, "print the report as JSON");
   table.add("promote", &Options::promote, "point the pack's chat and eval at the new rows");
   return table;
 }

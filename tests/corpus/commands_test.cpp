@@ -78,7 +78,7 @@ TEST(Preview, ShowsACutAtWholeCharacters) {
 TEST(Inspect, PrintsEveryStatistic) {
   Folder folder;
   folder.write("a.txt", "one two\nthree\n");
-  const CommandOutput output = inspect({.input = folder.path().string()});
+  const CommandOutput output = inspect(base::real_file_system(), {.input = folder.path().string()});
   EXPECT_THAT(output.text, HasSubstr("num_documents: 1\n"));
   EXPECT_THAT(output.text, HasSubstr("average_document_chars: 14.0000\n"));
   EXPECT_EQ(output.json["stats"]["num_lines"], 2);

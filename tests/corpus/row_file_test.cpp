@@ -286,6 +286,20 @@ TEST(RowFiles, NulBytesAndLongLines) {
   EXPECT_THAT(raw.texts, ElementsAre("<invalid_json>", "good"));
 }
 
+TEST(CorpusFiles, PatternsAndTextColumnsInARecipe) {
+  Folder folder;
+  folder.write("data/a-train.csv", "body\nfirst\n");
+  folder.write("data/deep/b-train.jsonl", "{\"body\":\"second\"}\n");
+  folder.write("data/a-test.csv", "body\nnot this\n");
+  folder.write("r.json", R"({"sources":[{"path":"data/*-train.*","text_column":"body"}]})");
+  EXPECT_THAT(texts_of(open_recipe(folder / "r.json")), ElementsAre("first", "second"));
+  EXPECT_THAT(texts_of(open_input(folder / "data/*.csv")), ElementsAre());
+  folder.write("none.json", R"({"sources":["data/*.parquet"]})");
+  expect_error(base::ExitCode::kBadInput, {"data/*.parquet", "matches no file", "none.json"}, [&] { open_recipe(folder / "none.json"); });
+  folder.write("typo.json", R"({"sources":[{"path":"data","text_colunm":"body"}]})");
+  expect_error(base::ExitCode::kBadInput, {"text_colunm", "did you mean \"text_column\""}, [&] { open_recipe(folder / "typo.json"); });
+}
+
 TEST(CorpusFiles, EveryKindInOneFolder) {
   Folder folder;
   folder.write("a.jsonl.gz", gzip("{\"text\":\"json in gzip\"}\n"));

@@ -18,10 +18,11 @@ using base::CommandOutput;
 
 struct InspectOptions {
   std::string input;
+  std::optional<std::string> out;  // also write the JSON to this file
   bool json = false;
 };
 const base::OptionTable<InspectOptions>& inspect_options();
-CommandOutput inspect(const InspectOptions& options);
+CommandOutput inspect(base::FileSystem& files, const InspectOptions& options);
 
 struct PreviewOptions {
   std::optional<std::string> dataset_pack, input, recipe, chat_input, eval_input, out;

@@ -22,6 +22,7 @@ struct SkillsCorpusOptions {
   std::optional<std::string> recipe_out;
   std::optional<std::string> documents_dir;  // shard-NNNNNN.jsonl instead of one text document
   int64_t rows_per_shard = 1000;
+  bool json = false;
 };
 const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options();
 corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCorpusOptions& options);

@@ -24,6 +24,7 @@ struct TaskPackOptions {
   int64_t seed = 42;
   bool force = false;
   bool promote = true;
+  bool json = false;
 };
 const base::OptionTable<TaskPackOptions>& task_pack_options();
 
@@ -37,6 +38,7 @@ struct BenchmarkPackOptions {
   int64_t seed = 42;
   bool force = false;
   bool promote = true;
+  bool json = false;
 };
 const base::OptionTable<BenchmarkPackOptions>& benchmark_pack_options();
 
