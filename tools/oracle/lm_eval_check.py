@@ -58,7 +58,7 @@ metric_list:
         pathlib.Path(folder, "picochat_check.yaml").write_text(task)
         results = lm_eval.simple_evaluate(
             model="hf",
-            model_args={"pretrained": str(export), "dtype": "float32", "trust_remote_code": True},
+            model_args={"pretrained": str(export), "dtype": "float32", "trust_remote_code": True, "add_bos_token": True},
             tasks=["picochat_check"],
             task_manager=TaskManager(include_path=folder, include_defaults=False),
             device="cpu",

@@ -24,7 +24,7 @@ struct ExportHfOptions {
 };
 const base::OptionTable<ExportHfOptions>& export_hf_options();
 
-// Writes --out-dir whole or not at all; an earlier export of ours there is replaced. Errors as DESIGN decision 13 has them.
+// Writes --out-dir whole or not at all; an earlier export of ours there is replaced. Errors have the exit codes of base/error.hpp.
 base::CommandOutput export_hf(base::FileSystem& files, const ExportHfOptions& options);
 
 // What an export of the run's selected checkpoint would say about itself, without its weights and without a licence:
