@@ -1,13 +1,19 @@
 # Test programs: one for each room, one for the rules of the source tree, one for the documented
 # commands. GoogleTest's and LibTorch's headers are precompiled once for all of them.
 
+# Where the checkout and the program are, for the tests: alone in one file, because paths in a
+# definition keep the compiler cache from serving another checkout.
+add_library(picochat_test_support OBJECT ${CMAKE_SOURCE_DIR}/tests/support/project.cpp)
+target_include_directories(picochat_test_support PRIVATE ${CMAKE_SOURCE_DIR}/tests)
+target_compile_definitions(picochat_test_support PRIVATE PICOCHAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
+  PICOCHAT_PROGRAM="$<$<TARGET_EXISTS:picochat_program>:$<TARGET_FILE:picochat_program>>")
+
 # picochat_test(<name> SOURCES ... OBJECTS ... [TORCH]) is labelled with the part before "_test".
 function(picochat_test name)
   cmake_parse_arguments(TEST "TORCH" "" "SOURCES;OBJECTS" ${ARGN})
-  add_executable(${name} ${TEST_SOURCES} ${TEST_OBJECTS})
+  add_executable(${name} ${TEST_SOURCES} ${TEST_OBJECTS} $<TARGET_OBJECTS:picochat_test_support>)
   target_include_directories(${name} PRIVATE
     ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests)
-  target_compile_definitions(${name} PRIVATE PICOCHAT_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
   target_link_libraries(${name} PRIVATE
     picochat_plain_dependencies picochat_warnings picochat_test_server GTest::gmock GTest::gtest_main)
   if(TEST_TORCH)
@@ -29,7 +35,6 @@ function(picochat_acceptance_tests)
   list(REMOVE_ITEM sources ${rules})
   if(sources AND TARGET picochat_program)
     picochat_test(acceptance_test SOURCES ${sources} OBJECTS ${PICOCHAT_OBJECTS} TORCH)
-    target_compile_definitions(acceptance_test PRIVATE PICOCHAT_PROGRAM="$<TARGET_FILE:picochat_program>")
     add_dependencies(acceptance_test picochat_program)
   endif()
 endfunction()

@@ -15,6 +15,7 @@ TEST(Import, NeedsArrow) { GTEST_SKIP() << "skipped: built without Arrow C++"; }
 #include "program.hpp"
 #include "support/hub_server.hpp"
 #include "support/parquet_writer.hpp"
+#include "support/project.hpp"
 
 namespace picochat::acceptance {
 namespace {
@@ -77,7 +78,7 @@ class RunbookImport : public ::testing::Test {
   int shell(const std::string& script) const {
     fs::create_directories(folder / "bin");
     std::error_code ignored;
-    fs::create_symlink(PICOCHAT_PROGRAM, folder / "bin/picochat", ignored);
+    fs::create_symlink(kProgram, folder / "bin/picochat", ignored);
     folder.write("script.sh", "set -eo pipefail\nexport PATH=" + (folder / "bin").string() + ":$PATH\ncd " + folder.path().string() + "\n" + script);
     return std::system(("bash " + (folder / "script.sh").string() + " >" + (folder / "script.log").string() + " 2>&1").c_str());
   }
@@ -199,9 +200,8 @@ TEST_F(RunbookImport, KilledAtRandomInstantsItEndsWithTheSameBytes) {
     return {"data", "hf-import", "--dataset", "HuggingFaceTB/smollm-corpus", "--config", "fineweb-edu-dedup", "--out", (folder.path() / where / "corpus.txt").string(),
             "--max-rows", "800000", "--min-chars", "200", "--document-shard-rows", "50", "--dedup", "exact"};
   };
-  const auto started = std::chrono::steady_clock::now();
   ASSERT_EQ(program.run(arguments("undisturbed")).code, 0);
-  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+  const int requests = server.storage_requests;
   const auto want = outcome(folder / "undisturbed");
   const int rounds = std::getenv("PICOCHAT_LONG_TESTS") ? 20 : 3;
   std::mt19937_64 engine(20261125);
@@ -209,8 +209,9 @@ TEST_F(RunbookImport, KilledAtRandomInstantsItEndsWithTheSameBytes) {
   for (int round = 0; round < rounds; ++round) {
     const std::string where = "killed" + std::to_string(round);
     for (int i = 0; i < 2; ++i) {
-      const double instant = seconds * (0.05 + 0.9 * static_cast<double>(engine() % 1000) / 1000);
-      killed += program.run(arguments(where), instant).killed;
+      // Instants are counted in requests, so that a quicker machine is killed in the middle too.
+      const int last = server.storage_requests + 1 + static_cast<int>(engine() % static_cast<uint64_t>(requests * 4 / 5));
+      killed += program.run_until(arguments(where), [&] { return server.storage_requests >= last; }).killed;
     }
     resumed += fs::exists(folder.path() / where / "documents/.import.jsonl");
     const auto last = program.run(arguments(where));

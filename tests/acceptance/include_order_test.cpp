@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "support/project.hpp"
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -140,13 +142,13 @@ Scan scan_project(const fs::path& root) {
 }
 
 TEST(IncludeOrder, RoomsIncludeOnlyTheRoomsBeforeThem) {
-  const auto scan = scan_project(PICOCHAT_SOURCE_DIR);
+  const auto scan = scan_project(picochat::kSourceDir);
   EXPECT_THAT(scan.violations, IsEmpty());
   EXPECT_GT(scan.files, 20u) << "the scan did not find the sources";
 }
 
 TEST(IncludeOrder, TheRoomListIsRead) {
-  const auto rooms = read_rooms(PICOCHAT_SOURCE_DIR);
+  const auto rooms = read_rooms(picochat::kSourceDir);
   ASSERT_TRUE(rooms.contains("base") && rooms.contains("model") && rooms.contains("cli"));
   EXPECT_EQ(rooms.at("base").position, 0u);
   EXPECT_FALSE(rooms.at("base").torch);

@@ -6,6 +6,7 @@
 
 #include "picochat/base/json.hpp"
 #include "program.hpp"
+#include "support/project.hpp"
 
 namespace picochat::acceptance {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 void write_corpus(const std::filesystem::path& file) {
   std::vector<std::filesystem::path> paths;
   for (const char* folder : {"src", "include", "docs"})
-    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(PICOCHAT_SOURCE_DIR) / folder)) {
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(std::filesystem::path(kSourceDir) / folder)) {
       const std::string extension = entry.path().extension();
       const bool text = extension == ".cpp" || extension == ".hpp" || extension == ".md";
       if (text && entry.path().string().find("tasks") == std::string::npos) paths.push_back(entry.path());

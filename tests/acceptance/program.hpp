@@ -9,11 +9,13 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "support/project.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace picochat::acceptance {
@@ -29,7 +31,7 @@ inline std::string read_all(const std::filesystem::path& path) {
 
 struct Outcome {
   int code = -1;         // exit code, or 128 + signal
-  bool killed = false;   // by kill_after
+  bool killed = false;   // by the test
   std::string output, errors;
 };
 
@@ -40,24 +42,28 @@ class Program {
 
   // kill_after < 0: to its end. Otherwise `signal` is sent after that many seconds.
   Outcome run(const std::vector<std::string>& arguments, double kill_after = -1, int signal = SIGKILL, const std::string& threads = "") {
+    if (kill_after < 0) return run_until(arguments, nullptr, signal, threads);
+    const auto started = std::chrono::steady_clock::now();
+    return run_until(arguments, [=] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() >= kill_after; }, signal, threads);
+  }
+  // `signal` is sent once `when` says so; it is asked every millisecond. Empty: never.
+  Outcome run_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal = SIGKILL, const std::string& threads = "") {
     const auto out = scratch_ / "stdout.txt", err = scratch_ / "stderr.txt";
     const pid_t child = ::fork();
     if (child == 0) {
       redirect(out, STDOUT_FILENO);
       redirect(err, STDERR_FILENO);
       if (!threads.empty()) ::setenv("OMP_NUM_THREADS", threads.c_str(), 1);
-      std::vector<char*> argv{const_cast<char*>(PICOCHAT_PROGRAM)};
+      std::vector<char*> argv{const_cast<char*>(kProgram)};
       for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
       argv.push_back(nullptr);
-      ::execv(PICOCHAT_PROGRAM, argv.data());
+      ::execv(kProgram, argv.data());
       ::_exit(127);
     }
-    const auto started = std::chrono::steady_clock::now();
     Outcome outcome;
     int status = 0;
-    while (::waitpid(child, &status, kill_after < 0 ? 0 : WNOHANG) == 0) {
-      const double elapsed = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-      if (!outcome.killed && elapsed >= kill_after) {
+    while (::waitpid(child, &status, when ? WNOHANG : 0) == 0) {
+      if (!outcome.killed && when()) {
         ::kill(child, signal);
         outcome.killed = true;
       }

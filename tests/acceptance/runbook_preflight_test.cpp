@@ -10,6 +10,7 @@
 #include "picochat/base/digest.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/text.hpp"
+#include "support/project.hpp"
 
 namespace picochat::acceptance {
 namespace {
@@ -93,7 +94,7 @@ class Runbook : public ::testing::Test {
   void SetUp() override {
     std::filesystem::create_directories(folder_ / "bin");
     std::filesystem::create_directories(folder_ / "logs");
-    std::filesystem::create_symlink(PICOCHAT_PROGRAM, folder_ / "bin/picochat");
+    std::filesystem::create_symlink(kProgram, folder_ / "bin/picochat");
     for (const std::string source : {"fineweb-edu-dedup", "cosmopedia-v2"}) {
       std::string rows;
       for (int i = 0; i < 300; ++i)

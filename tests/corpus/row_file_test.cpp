@@ -8,6 +8,7 @@
 #include "corpus/corpus_test_util.hpp"
 #include "corpus/row_reader.hpp"
 #include "picochat/corpus/row_file.hpp"
+#include "support/project.hpp"
 
 namespace picochat::corpus {
 namespace {
@@ -47,7 +48,7 @@ Read read_bytes(const std::string& name, const std::string& bytes, const RowColu
   return read_source(std::make_shared<base::MemorySource>(name, bytes), name, columns);
 }
 
-Path fixture(const std::string& name) { return Path(PICOCHAT_SOURCE_DIR) / "tests/corpus/fixtures" / name; }
+Path fixture(const std::string& name) { return Path(kSourceDir) / "tests/corpus/fixtures" / name; }
 Read read_fixture(const std::string& name, const RowColumns& columns = {}) {
   return read_source(std::make_shared<base::FileSource>(fixture(name)), name, columns);
 }

@@ -11,6 +11,7 @@
 #include "picochat/base/random.hpp"
 #include "picochat/base/unicode.hpp"
 #include "picochat/corpus/quality.hpp"
+#include "support/project.hpp"
 
 namespace picochat::corpus {
 namespace {
@@ -180,7 +181,7 @@ TEST(Scan, PastTheMemoryBoundDuplicatesAreNotMeasured) {
 }
 
 TEST(Scan, RealText) {
-  const Path file = Path(PICOCHAT_SOURCE_DIR) / "CMakeLists.txt";
+  const Path file = Path(kSourceDir) / "CMakeLists.txt";
   const Manifest manifest = open_input(file).scan();
   EXPECT_EQ(manifest.stats.num_documents, 1);
   EXPECT_EQ(manifest.stats.num_bytes, std::filesystem::file_size(file));

@@ -11,6 +11,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "support/faulty_file_system.hpp"
+#include "support/project.hpp"
 
 namespace picochat::exporter {
 namespace {
@@ -150,7 +151,7 @@ TEST(Sizes, AreParsed) {
 }
 
 TEST(Files, TheChatTemplateIsTheDocumentedOne) {
-  EXPECT_THAT(base::read_file(base::Path(PICOCHAT_SOURCE_DIR) / "docs/formats/chat.md"), HasSubstr(kChatTemplate));
+  EXPECT_THAT(base::read_file(base::Path(kSourceDir) / "docs/formats/chat.md"), HasSubstr(kChatTemplate));
 }
 
 TEST(Files, TheTokenizerIsCopiedByteForByteAndTheManifestListsEveryFile) {

@@ -10,6 +10,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/text.hpp"
+#include "support/project.hpp"
 
 namespace picochat::gate {
 namespace {
@@ -400,7 +401,7 @@ std::string documented_table() {
 }
 
 TEST(Preflight, TheDocumentSaysWhatTheChecksSay) {
-  const std::string document = base::read_file(base::Path(PICOCHAT_SOURCE_DIR) / "docs/preflight.md"), table = documented_table();
+  const std::string document = base::read_file(base::Path(kSourceDir) / "docs/preflight.md"), table = documented_table();
   const size_t begin = document.find("| check | rule |"), end = std::min(document.find("\n\n", begin), document.size());
   const std::string documented = begin == std::string::npos ? "" : document.substr(begin, end - begin + 1);
   EXPECT_TRUE(documented == table) << "docs/preflight.md differs from the checks, which say:\n" << table;

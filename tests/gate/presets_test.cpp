@@ -8,6 +8,7 @@
 #include "gate/good_facts.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "support/project.hpp"
 
 namespace picochat::gate {
 namespace {
@@ -35,7 +36,7 @@ TEST(Presets, AllAreThereSmallestFirst) {
 
 TEST(Presets, EmbeddedOnesAreTheFiles) {
   for (const auto& preset : load_presets()) {
-    const std::string path = base::cat(PICOCHAT_SOURCE_DIR, "/presets/", preset.name, ".json");
+    const std::string path = base::cat(kSourceDir, "/presets/", preset.name, ".json");
     EXPECT_EQ(parse_preset(base::read_file(path), path).values, preset.values) << path;
   }
 }

@@ -7,6 +7,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/honesty/honesty.hpp"
 #include "tasks/test_files.hpp"
+#include "support/project.hpp"
 
 namespace picochat::honesty {
 namespace {
@@ -16,10 +17,10 @@ using base::cat;
 TEST(Planted, LeaksAreFoundAndCleanRowsAreNotAccused) {
   if (std::system("python3 -c pass") != 0) GTEST_SKIP() << "skipped: no python3";
   const tasks::TestFolder folder("planted");
-  const std::string script = cat("python3 ", PICOCHAT_SOURCE_DIR, "/tools/oracle/plant_leaks.py");
+  const std::string script = cat("python3 ", kSourceDir, "/tools/oracle/plant_leaks.py");
   for (int seed : {1, 2}) {
     const base::Path out = folder / cat("seed-", seed);
-    ASSERT_EQ(std::system(cat(script, " plant --text ", PICOCHAT_SOURCE_DIR, "/docs --out ", out.string(), " --gigabytes 0.003 --leaks 40 --seed ", seed).c_str()), 0);
+    ASSERT_EQ(std::system(cat(script, " plant --text ", kSourceDir, "/docs --out ", out.string(), " --gigabytes 0.003 --leaks 40 --seed ", seed).c_str()), 0);
     HonestyOptions options;
     options.corpus = (out / "corpus").string();
     options.eval_input = (out / "eval.jsonl").string();

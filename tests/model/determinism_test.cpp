@@ -12,6 +12,7 @@
 #include "picochat/base/digest.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/model/optimizer_kernels.hpp"
+#include "support/project.hpp"
 
 namespace picochat::model {
 namespace {
@@ -130,7 +131,7 @@ TEST(SourcesOfTheTrainingPath, CallNothingThatDependsOnThreads) {
       R"((at::|\.|->)(sum|mean|norm|linalg_vector_norm|var|std|logsumexp|softmax|log_softmax|exp|exp_|log|tanh|sigmoid|erf|gelu|silu|rsqrt|pow|cos|sin|index_add_|index_put_|scatter_add_|scatter_reduce_|bincount|cumsum|embedding_dense_backward|cross_entropy_loss|nll_loss|layer_norm|rms_norm|scaled_dot_product_attention|mm|matmul|bmm|addmm|addmm_|linear|rand|randn|randperm|bernoulli_|normal_|uniform_|dropout_)\()"
       R"(|#include <ATen/(native|ops)/)"
       R"(|std::(random_device|mt19937|execution)|\brand\(\)|omp (atomic|critical)|schedule\(guided|reduction\([^)]*\)[^\n]*parallel|parallel[^\n]*reduction\()");
-  const std::filesystem::path root = PICOCHAT_SOURCE_DIR;
+  const std::filesystem::path root = kSourceDir;
   int files = 0;
   for (const char* room : {"src/model", "src/train"}) {
     if (!std::filesystem::exists(root / room)) continue;

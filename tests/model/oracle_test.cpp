@@ -8,6 +8,7 @@
 
 #include "model/support.hpp"
 #include "picochat/base/json.hpp"
+#include "support/project.hpp"
 
 namespace picochat::model {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 class Fixture {
  public:
   explicit Fixture(const std::string& name) {
-    const std::string path = std::string(PICOCHAT_SOURCE_DIR) + "/tests/model/fixtures/" + name + ".fixture";
+    const std::string path = std::string(kSourceDir) + "/tests/model/fixtures/" + name + ".fixture";
     std::ifstream file(path, std::ios::binary);
     std::stringstream content;
     content << file.rdbuf();

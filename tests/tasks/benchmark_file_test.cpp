@@ -5,6 +5,7 @@
 
 #include "picochat/base/error.hpp"
 #include "tasks/test_files.hpp"
+#include "support/project.hpp"
 
 namespace picochat::tasks {
 namespace {
@@ -88,7 +89,7 @@ TEST_F(Benchmarks, RowsBecomeEvalRows) {
 
 // The real files, read as the distributors made them.
 TEST_F(Benchmarks, RealFiles) {
-  const base::Path data = base::Path(PICOCHAT_SOURCE_DIR) / "../shared/data/eval";
+  const base::Path data = base::Path(kSourceDir) / "../shared/data/eval";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "skipped: no shared data beside the checkout";
   const auto arc = read_benchmark(data / "arc_easy_validation.jsonl");
   EXPECT_EQ(arc.rows.size(), 570u);
@@ -99,7 +100,7 @@ TEST_F(Benchmarks, RealFiles) {
 
 // Parquet and text of one benchmark give the same rows; the answers of the numbered file are those of the lettered one.
 TEST_F(Benchmarks, RealParquetFiles) {
-  const base::Path data = base::Path(PICOCHAT_SOURCE_DIR) / "../shared/data/eval";
+  const base::Path data = base::Path(kSourceDir) / "../shared/data/eval";
   if (!std::filesystem::exists(data)) GTEST_SKIP() << "skipped: no shared data beside the checkout";
   try {
     read_benchmark(data / "arc_easy_validation.parquet");

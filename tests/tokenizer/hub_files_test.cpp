@@ -5,6 +5,7 @@
 #include "picochat/base/text.hpp"
 #include "tokenizer/base64.hpp"
 #include "tokenizer/training_texts.hpp"
+#include "support/project.hpp"
 
 namespace picochat::tokenizer {
 namespace {
@@ -40,7 +41,7 @@ TEST(HubFiles, ConfigNamesTheSpecialTokensAndTheTemplate) {
 
 // The document that fixes the chat format shows the very template.
 TEST(HubFiles, TheTemplateIsTheDocumentedOne) {
-  EXPECT_NE(base::read_file(PICOCHAT_SOURCE_DIR "/docs/formats/chat.md").find(std::string(chat_template()) + "\n"), std::string::npos);
+  EXPECT_NE(base::read_file(base::cat(kSourceDir, "/docs/formats/chat.md")).find(std::string(chat_template()) + "\n"), std::string::npos);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "picochat/base/random.hpp"
 #include "picochat/base/text.hpp"
 #include "tokenizer/plain_split.hpp"
+#include "support/project.hpp"
 
 namespace picochat::tokenizer {
 namespace {
@@ -72,7 +73,7 @@ TEST(Split, InvalidUtf8CountsAsPunctuation) {
 
 // Around every code point, as the Hugging Face engine cuts (tools/oracle/tokenizer_fixtures.py).
 TEST(Split, EqualsHuggingFaceOnEveryCodePoint) {
-  std::ifstream file(PICOCHAT_SOURCE_DIR "/tests/tokenizer/data/split_hashes.txt");
+  std::ifstream file(base::cat(kSourceDir, "/tests/tokenizer/data/split_hashes.txt"));
   int blocks = 0;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;

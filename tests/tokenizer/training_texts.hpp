@@ -4,10 +4,11 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/tokenizer/train.hpp"
+#include "support/project.hpp"
 
 namespace picochat::tokenizer {
 
-inline base::Path hf_fixture_path() { return PICOCHAT_SOURCE_DIR "/tests/tokenizer/data/hf_bpe.json"; }
+inline base::Path hf_fixture_path() { return base::cat(kSourceDir, "/tests/tokenizer/data/hf_bpe.json"); }
 
 inline const std::vector<std::string>& hf_texts() {
   static const auto texts = base::read_json(hf_fixture_path()).at("texts").get<std::vector<std::string>>();
