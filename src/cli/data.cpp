@@ -1,4 +1,5 @@
 #include "bind.hpp"
+#include "picochat/corpus/climbmix.hpp"
 #include "picochat/corpus/commands.hpp"
 #include "picochat/corpus/hf_import.hpp"
 #include "picochat/factory/preview.hpp"
@@ -27,6 +28,8 @@ std::vector<Command> data_commands() {
                   [&files](const corpus::InitPackOptions& o) { return corpus::init_pack_command(files, o); }),
       bind_output({"data", "hf-import"}, "import rows of a hub's data set, or of local files, as documents", corpus::import_options(),
                   [&files](const corpus::ImportOptions& o) { return corpus::hf_import(files, o); }),
+      bind_output({"data", "climbmix-import"}, "import ClimbMix documents and start a pack around them, in one folder", corpus::climbmix_options(),
+                  [&files](const corpus::ClimbmixOptions& o) { return corpus::climbmix_import(files, o); }),
       bind_output({"data", "task-pack"}, "generate SFT and eval rows into a pack", tasks::task_pack_options(),
                   [&files](const tasks::TaskPackOptions& o) { return tasks::run_task_pack(files, o); }),
       bind_output({"data", "benchmark-pack"}, "generate SFT and eval rows into a pack (benchmark profiles)", tasks::benchmark_pack_options(),

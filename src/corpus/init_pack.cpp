@@ -81,6 +81,7 @@ const base::OptionTable<InitPackOptions>& init_pack_options() {
     t.add("name", &InitPackOptions::name, "name of the pack");
     t.add("description", &InitPackOptions::description, "one line about it");
     t.add("force", &InitPackOptions::force, "overwrite the four files when they exist");
+    t.add("json", &InitPackOptions::json, "print JSON");
     return t;
   }();
   return table;

@@ -1,5 +1,7 @@
 #include "tokenizer/bpe_train.hpp"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <queue>
 #include <unordered_map>
@@ -86,6 +88,7 @@ class Learner {
   // indexed ones are used up; then all are counted anew and the threshold is lowered.
   void learn() {
     while (model_.tokens.size() < vocab_size_) {
+      pairs_ = {};  // before the counts need the memory
       PairCounts counts = words_.count_pairs(threads());
       for (uint64_t pair : forbidden_)
         if (int64_t* count = counts.find(pair)) *count = 0;
@@ -103,6 +106,7 @@ class Learner {
   static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 32;
   // Walking through so many words takes several times as long as starting a thread.
   static constexpr size_t kWordsForAThread = 4096;
+  static constexpr size_t kGroupsAtOnce = 16;
 
   struct Changes {
     NeighbourChanges left, right;  // pairs (neighbour, token) and (token, neighbour)
@@ -118,7 +122,6 @@ class Learner {
   };
 
   void index_pairs(const PairCounts& counts) {
-    pairs_.clear();
     std::vector<Candidate> candidates;
     for (const auto& slot : counts.slots()) {
       if (slot.value < threshold_) continue;
@@ -126,19 +129,22 @@ class Learner {
       candidates.push_back({slot.value, slot.pair});
     }
     queue_ = std::priority_queue<Candidate>(std::less<Candidate>(), std::move(candidates));
-    std::vector<std::vector<std::pair<uint32_t, uint32_t>>> found(words_.groups());  // pair, word
-    base::parallel_for(found.size(), [&](size_t group) {
-      words_.for_each_pair(group, [&](uint64_t pair) { pairs_.prefetch(pair); }, [&](size_t word, uint64_t pair) {
-        uint32_t place = pairs_.place(pair);
-        if (place != PairIndex::kNone) found[group].emplace_back(place, static_cast<uint32_t>(word));
-      });
-    }, threads());
-    for (auto& list : found) {
-      for (auto [pair, word] : list) {
-        auto& words = pairs_[pair].words;
-        if (words.empty() || words.back() != word) words.push_back(word);
+    // Some groups at a time: what is found takes twice the memory of what is kept.
+    std::vector<std::vector<std::pair<uint32_t, uint32_t>>> found(std::min(words_.groups(), kGroupsAtOnce));  // pair, word
+    for (size_t first = 0; first < words_.groups(); first += found.size()) {
+      base::parallel_for(std::min(found.size(), words_.groups() - first), [&](size_t i) {
+        words_.for_each_pair(first + i, [&](uint64_t pair) { pairs_.prefetch(pair); }, [&](size_t word, uint64_t pair) {
+          uint32_t place = pairs_.place(pair);
+          if (place != PairIndex::kNone) found[i].emplace_back(place, static_cast<uint32_t>(word));
+        });
+      }, threads());
+      for (auto& list : found) {
+        for (auto [pair, word] : list) {
+          auto& words = pairs_[pair].words;
+          if (words.empty() || words.back() != word) words.push_back(word);
+        }
+        list.clear();
       }
-      list = {};
     }
   }
 
@@ -272,6 +278,7 @@ class Learner {
 void learn_merges(Model& model, PieceCounts counts, const TrainOptions& options) {
   Words words(counts, model);
   counts = {};
+  ::malloc_trim(0);  // what reading and counting left in the heap, before the index needs as much
   Learner(model, std::move(words), options).learn();
 }
 

@@ -85,7 +85,7 @@ class PieceCounts {
 // Reads the stream to its end. Text goes by in rounds of kRoundBytes; after each, when more than
 // max_distinct_pieces are held, those of smallest count are dropped until at most half the bound is
 // left. A round's content depends on the stream alone, so threads never change the result.
-inline constexpr uint64_t kRoundBytes = 128 << 20;
+inline constexpr uint64_t kRoundBytes = 32 << 20;
 PieceCounts count_pieces(const DocumentStream& documents, Split split, int threads, int64_t max_distinct_pieces,
                          TrainStatistics& statistics, base::Digest& text_digest);
 

@@ -1,10 +1,11 @@
 // Vectors in pages of 2 MiB where the system has them. Hash tables of many megabytes are read at random,
-// and with small pages the walk through the page table costs more than the memory itself.
+// and with small pages the walk through the page table costs more than the memory itself. They are mapped
+// one by one, so that a table that has grown leaves nothing of its smaller self behind in the heap.
 #pragma once
 
 #include <sys/mman.h>
 
-#include <cstdlib>
+#include <cstdint>
 #include <new>
 #include <vector>
 
@@ -19,20 +20,25 @@ struct HugeAllocator {
 
   static constexpr size_t kPage = size_t{2} << 20;
   static size_t size_of(size_t count) {
-    if (count > (~size_t{0} - kPage) / sizeof(T)) throw std::bad_array_new_length();
+    if (count > (~size_t{0} - 2 * kPage) / sizeof(T)) throw std::bad_array_new_length();
     return (count * sizeof(T) + kPage - 1) / kPage * kPage;
   }
 
   T* allocate(size_t count) {
     if (count * sizeof(T) < kPage) return static_cast<T*>(::operator new(count * sizeof(T), std::align_val_t(64)));
-    void* memory = std::aligned_alloc(kPage, size_of(count));
-    if (!memory) throw std::bad_alloc();
-    ::madvise(memory, size_of(count), MADV_HUGEPAGE);  // a wish: without it everything works, slower
-    return static_cast<T*>(memory);
+    const size_t size = size_of(count), room = size + kPage;
+    void* mapped = ::mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) throw std::bad_alloc();
+    char* const begin = static_cast<char*>(mapped);
+    const size_t before = (kPage - reinterpret_cast<uintptr_t>(begin) % kPage) % kPage;
+    if (before) ::munmap(begin, before);
+    if (room - before > size) ::munmap(begin + before + size, room - before - size);
+    ::madvise(begin + before, size, MADV_HUGEPAGE);  // a wish: without it everything works, slower
+    return reinterpret_cast<T*>(begin + before);
   }
   void deallocate(T* memory, size_t count) {
     if (count * sizeof(T) < kPage) ::operator delete(memory, std::align_val_t(64));
-    else std::free(memory);
+    else ::munmap(memory, size_of(count));
   }
   friend bool operator==(const HugeAllocator&, const HugeAllocator&) { return true; }
 };

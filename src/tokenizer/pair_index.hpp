@@ -87,10 +87,6 @@ class PairIndex {
     uint32_t index = place(key);
     return index == kNone ? nullptr : &pairs_[index];
   }
-  void clear() {
-    pairs_.clear();
-    places_ = {};
-  }
 
  private:
   std::vector<Pair> pairs_;

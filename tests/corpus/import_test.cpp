@@ -11,6 +11,8 @@ TEST(Import, NeedsArrow) { GTEST_SKIP() << "skipped: built without Arrow C++"; }
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/jsonl.hpp"
+#include "picochat/corpus/climbmix.hpp"
+#include "picochat/corpus/corpus.hpp"
 #include "picochat/corpus/hf_import.hpp"
 #include "support/faulty_file_system.hpp"
 #include "support/hub_server.hpp"
@@ -434,6 +436,26 @@ TEST_F(Import, AStarterPackPointsAtTheDocuments) {
   EXPECT_THAT(report["next_command"].get<std::string>(), HasSubstr("--dataset-pack"));
   EXPECT_EQ(Json::parse(folder.read("pack/dataset_pack.json"))["name"], server.dataset());
   EXPECT_EQ(Json::parse(folder.read("pack/corpus_recipe.json"))["sources"][0]["path"], "../a/documents");
+}
+
+TEST(ClimbmixImport, TheFirstShardsBecomeAPackInOneFolder) {
+  TemporaryFolder folder;
+  std::map<std::string, std::string> shards;
+  for (int i = 0; i < 3; ++i) shards["shard_0000" + std::to_string(i) + ".parquet"] = test::parquet_bytes(rows(i * 100, 100), 50);
+  HubServer server(shards, "karpathy/climbmix-400b-shuffle");
+  const hub::Environment environment = [&](const std::string& name) { return name == "HF_HOME" ? std::optional((folder / "hf").string()) : std::nullopt; };
+  ClimbmixOptions options{.out_dir = (folder / "mix").string(), .shards = 2, .max_rows = 150, .min_chars = kMinChars, .endpoint = server.endpoint()};
+  const Json report = climbmix_import(base::real_file_system(), options, environment).json;
+  EXPECT_EQ(report["rows_seen"], 150);
+  EXPECT_EQ(report["files"].size(), 2u) << "the third shard was not asked for";
+  const Corpus corpus = Corpus::open({.pack = (folder / "mix/dataset_pack.json").string()});
+  EXPECT_EQ(corpus.scan().stats.num_documents, report["rows_written"]) << "corpus.txt beside the documents is not counted again";
+  options.max_rows = 200;
+  EXPECT_EQ(climbmix_import(base::real_file_system(), options, environment).json["rows_seen"], 200) << "an import grows";
+  options.min_chars = kMinChars + 1;
+  EXPECT_THROW(climbmix_import(base::real_file_system(), options, environment), base::Error);
+  options.force = true;
+  EXPECT_EQ(climbmix_import(base::real_file_system(), options, environment).json["rows_seen"], 200);
 }
 
 }  // namespace

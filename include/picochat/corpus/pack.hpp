@@ -62,6 +62,7 @@ struct InitPackOptions {
   std::string out;
   std::string description = "A starter pack: replace the placeholder rows before training.";
   bool force = false;
+  bool json = false;
 };
 
 // Writes dataset_pack.json, corpus_recipe.json, chat.jsonl and eval.jsonl into `out`; returns their
