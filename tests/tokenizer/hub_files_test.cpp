@@ -41,7 +41,7 @@ TEST(HubFiles, ConfigNamesTheSpecialTokensAndTheTemplate) {
 
 // The document that fixes the chat format shows the very template.
 TEST(HubFiles, TheTemplateIsTheDocumentedOne) {
-  EXPECT_NE(base::read_file(base::cat(kSourceDir, "/docs/formats/chat.md")).find(std::string(chat_template()) + "\n"), std::string::npos);
+  EXPECT_NE(base::read_file(base::Path(kSourceDir) / "docs/formats/chat.md").find(std::string(chat_template()) + "\n"), std::string::npos);
 }
 
 }  // namespace

@@ -8,7 +8,7 @@
 
 namespace picochat::tokenizer {
 
-inline base::Path hf_fixture_path() { return base::cat(kSourceDir, "/tests/tokenizer/data/hf_bpe.json"); }
+inline base::Path hf_fixture_path() { return base::Path(kSourceDir) / "tests/tokenizer/data/hf_bpe.json"; }
 
 inline const std::vector<std::string>& hf_texts() {
   static const auto texts = base::read_json(hf_fixture_path()).at("texts").get<std::vector<std::string>>();
