@@ -12,5 +12,6 @@ std::vector<Command> eval_commands();
 std::vector<Command> evidence_commands();
 std::vector<Command> scale_commands();
 std::vector<Command> export_commands();
+std::vector<Command> serve_commands();
 
 }  // namespace picochat::cli

@@ -1,0 +1,1 @@
+#include "support/deterministic_environment.hpp"
