@@ -1,5 +1,7 @@
 #include "picochat/base/unicode.hpp"
 
+#include <simdjson.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -69,14 +71,7 @@ void append_utf8(std::string& out, char32_t c) {
   }
 }
 
-bool is_valid_utf8(std::string_view text) {
-  for (size_t i = ascii_run(text, 0); i < text.size(); i += ascii_run(text, i)) {
-    CodePoint c = decode_utf8(text, i);
-    if (!c.valid) return false;
-    i += c.length;
-  }
-  return true;
-}
+bool is_valid_utf8(std::string_view text) { return simdjson::validate_utf8(text.data(), text.size()); }
 
 std::string replace_invalid_utf8(std::string_view text) {
   std::string out;

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "picochat/base/random.hpp"
+
 namespace picochat::base {
 namespace {
 
@@ -42,6 +44,22 @@ TEST(Utf8, ValidityAndCountsLookBehindLongAsciiRuns) {
   EXPECT_FALSE(is_valid_utf8("0123456789abcdef0123\x80"));
   EXPECT_EQ(count_code_points("0123456789\xC3\xA9\xF0\x9F\x98\x80!"), 13u);
   EXPECT_EQ(count_code_points("\xE2\x82"), 1u);
+}
+
+TEST(Utf8, ValidityIsThatOfDecodingOnAnyBytes) {
+  Random random(5, "utf8");
+  for (int round = 0; round < 20000; ++round) {
+    std::string text;
+    for (uint64_t i = random.below(6); i > 0; --i) append_utf8(text, static_cast<char32_t>(random.below(0x110000)));
+    for (uint64_t i = random.below(3); i > 0 && !text.empty(); --i) text[random.below(text.size())] = static_cast<char>(random.below(256));
+    bool decodes = true;
+    for (size_t at = 0; at < text.size();) {
+      const CodePoint point = decode_utf8(text, at);
+      decodes &= point.valid;
+      at += point.length;
+    }
+    ASSERT_EQ(is_valid_utf8(text), decodes) << ::testing::PrintToString(text);
+  }
 }
 
 TEST(Unicode, ClassesOfTheSplitPattern) {

@@ -9,7 +9,7 @@
 namespace picochat::corpus::import {
 namespace {
 
-constexpr size_t kMostBuffered = 96 << 20;  // of blocks that are not given away
+constexpr size_t kMostBuffered = 32 << 20;  // of blocks that are not given away
 constexpr size_t kPreviewRows = 100;
 
 }  // namespace

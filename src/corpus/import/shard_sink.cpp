@@ -11,7 +11,7 @@
 namespace picochat::corpus::import {
 namespace {
 
-constexpr size_t kMostUnwritten = 8;
+constexpr size_t kMostUnwritten = 3;
 constexpr size_t kMostUncommitted = 400;     // files that stay open until the next commit
 // Little is lost early in an import, and little time goes to syncing later.
 constexpr auto kFirstCommit = std::chrono::milliseconds(20), kCommitEvery = std::chrono::milliseconds(2000);
