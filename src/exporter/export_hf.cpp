@@ -4,6 +4,7 @@
 #include "exporter/hf_files.hpp"
 #include "exporter/license.hpp"
 #include "exporter/model_card.hpp"
+#include "exporter/push.hpp"
 #include "exporter/release_manifest.hpp"
 #include "exporter/verify_python.hpp"
 #include "exporter/weights_writer.hpp"
@@ -63,6 +64,7 @@ Job load(const ExportHfOptions& options) {
 
 Job prepare(const ExportHfOptions& options) {
   check_license(options.license.value_or(""));
+  check_push_flags(options);
   const Path out_dir = Path(options.out_dir).lexically_normal();
   const bool replaces = check_replaceable(out_dir);
   if (options.verify_with_python) require_python(options.python);
@@ -140,7 +142,14 @@ const base::OptionTable<ExportHfOptions>& export_hf_options() {
     t.add("verify_with_python", &O::verify_with_python, "also load the result with transformers and compare");
     t.add("python", &O::python, "the Python for --verify-with-python").metavar = "PROGRAM";
     t.add("expected_out", &O::expected_out, "folder for the logits and texts that --verify-with-python compares with").hide().metavar = "DIR";
-    t.add("push_to_hub", &O::push_to_hub, "upload to the Hugging Face hub").refuse("true", "this version exports locally; upload the folder with the hub's own client");
+    t.add("push_to_hub", &O::push_to_hub, "then send it to the hub; needs a verdict of approved").in("Push");
+    t.add("repo_id", &O::repo_id, "repository on the hub, made when it is not there").in("Push").metavar = "NAMESPACE/NAME";
+    t.add("private", &O::make_private, "make the repository a private one").in("Push");
+    t.add("token_env", &O::token_env, "variable that holds the token; default: HF_TOKEN, else the hub tools' token file").in("Push").metavar = "VARIABLE";
+    t.add("revision", &O::revision, "branch, made when it is not there").in("Push").metavar = "BRANCH";
+    t.add("commit_message", &O::commit_message, "first line of the commit").in("Push").metavar = "TEXT";
+    t.add("as_blocked_research", &O::as_blocked_research, "push what the release gate did not approve; the card's first line says so").in("Push");
+    t.add("dry_run", &O::dry_run, "export, then list what would go; nothing is changed on the hub").in("Push");
     t.add("fine_tuned", &O::fine_tuned, "").refuse("true", "the checkpoint records its stage: leave the flag out").hide();
     t.add("dynamic_int8", &O::dynamic_int8, "").refuse("true", "use picochat export gguf --dtype q8_0").hide();
     t.add("safetensors", &O::safetensors, "").refuse("false", "weights are written as safetensors only").hide();
@@ -153,6 +162,7 @@ const base::OptionTable<ExportHfOptions>& export_hf_options() {
 
 base::CommandOutput export_hf(base::FileSystem& files, const ExportHfOptions& options) {
   const Job job = prepare(options);
+  const Push push(options, job.evidence.verdict);
   if (job.evidence.verdict.status != "approved") base::say(cat("note: the release gate did not approve this checkpoint: ", job.evidence.verdict.reason));
   Json written;
   Comparison comparison;
@@ -170,7 +180,13 @@ base::CommandOutput export_hf(base::FileSystem& files, const ExportHfOptions& op
     if (job.replaces) base::remove_published(files, job.out_dir);
     else if (std::filesystem::exists(job.out_dir)) files.remove_all(job.out_dir);  // an empty folder
   });
-  return {.json = {{"out_dir", job.out_dir.string()}, {"manifest", written}}, .text = text_for_people(job, comparison, python)};
+  base::CommandOutput out{.json = {{"out_dir", job.out_dir.string()}, {"manifest", written}}, .text = text_for_people(job, comparison, python)};
+  if (!push.wanted()) return out;
+  base::say(cat("exported: ", job.out_dir.string(), "; sending it to ", *options.repo_id));
+  auto sent = push.run(job.out_dir, written);
+  out.json["push"] = std::move(sent.json);
+  out.text += sent.text;
+  return out;
 }
 
 void describe_export(base::FileSystem& files, const Path& run_dir, const Path& folder) {

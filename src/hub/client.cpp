@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <ctime>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -24,8 +25,26 @@ using base::cat;
 constexpr int kMostRedirects = 10;
 constexpr double kLongestOwnWait = 30;
 constexpr size_t kRefusalBytes = 4096;
+constexpr size_t kLargestReply = 64 << 20;
+constexpr double kAnswerSeconds = 180;  // for commits and the joining of parts
 
 bool is_redirect(long status) { return status == 301 || status == 302 || status == 303 || status == 307 || status == 308; }
+
+bool keeps_method(long status) { return status == 307 || status == 308; }
+
+// Where a redirect leads; throws when it leads nowhere or out of https.
+std::string redirect_target(const std::string& from, const Head& head) {
+  const std::string next = resolve_url(from, head.header("location"));
+  if (next.empty() || (from.starts_with("https:") && !next.starts_with("https:")))
+    throw base::environment_error({.what = next.empty() ? "a redirect leads nowhere" : "a redirect leaves https for http", .where = printable(from),
+                                   .expected = "an https address", .found = printable(head.header("location"))});
+  return next;
+}
+
+base::Error too_many_redirects(const std::string& start, const std::string& last) {
+  return base::environment_error({.what = cat("more than ", kMostRedirects, " redirects, one after the other"), .where = printable(start), .found = cat("at last ", printable(last)),
+                                  .remedy = "the server redirects in a circle: check the endpoint (HF_ENDPOINT, --endpoint)"});
+}
 
 // One printable line of what an error answer says: its header, its JSON "error", or the start of its body.
 std::string refusal_text(const Head& head, const std::string& body) {
@@ -83,11 +102,7 @@ Client::Try Client::attempt(const std::string& start, uint64_t first, uint64_t l
     if (!outcome.failure.empty()) return result;
     if (is_redirect(outcome.head.status)) {
       hear_promises(outcome.head);
-      const std::string next = resolve_url(url, outcome.head.header("location"));
-      if (next.empty() || (url.starts_with("https:") && !next.starts_with("https:")))
-        throw base::environment_error({.what = next.empty() ? "a redirect leads nowhere" : "a redirect leaves https for http", .where = printable(url),
-                                       .expected = "an https address", .found = printable(outcome.head.header("location"))});
-      url = next;
+      url = redirect_target(url, outcome.head);
       continue;
     }
     if (outcome.head.status < 200 || outcome.head.status >= 300) {
@@ -98,8 +113,53 @@ Client::Try Client::attempt(const std::string& start, uint64_t first, uint64_t l
     }
     return result;
   }
-  throw base::environment_error({.what = cat("more than ", kMostRedirects, " redirects, one after the other"), .where = printable(start), .found = cat("at last ", printable(url)),
-                                 .remedy = "the server redirects in a circle: check the endpoint (HF_ENDPOINT, --endpoint)"});
+  throw too_many_redirects(start, url);
+}
+
+RequestBody text_body(std::string text) {
+  const auto shared = std::make_shared<const std::string>(std::move(text));
+  return {.size = shared->size(), .read = [shared](uint64_t offset, char* into, size_t room) { std::copy_n(shared->data() + offset, room, into); }};
+}
+
+Client::Reply Client::send_once(const Request& request) const {
+  if (settings_.offline)
+    throw base::environment_error({.what = "HF_HUB_OFFLINE forbids requests", .where = printable(request.url), .remedy = "unset HF_HUB_OFFLINE"});
+  const std::string first_origin = origin_of(request.url);
+  std::string url = request.url;
+  for (int hop = 0; hop <= kMostRedirects; ++hop) {
+    const std::string origin = origin_of(url);
+    Exchange exchange{.url = url, .headers = {}, .connect_seconds = settings_.connect_seconds, .stall_seconds = settings_.stall_seconds, .method = request.method,
+                      .body = request.body, .answer_seconds = kAnswerSeconds};
+    if (origin == first_origin) exchange.headers = request.headers;
+    if (!settings_.token.empty() && origin == origin_) exchange.headers.push_back(cat("Authorization: Bearer ", settings_.token));
+    Reply reply;
+    const Outcome outcome = transport_->exchange(exchange, [&](const Head&, std::string_view bytes) {
+      reply.body.append(bytes.substr(0, kLargestReply - std::min(kLargestReply, reply.body.size())));
+      return reply.body.size() < kLargestReply;
+    });
+    reply.outcome = {.status = outcome.head.status, .final_url = url, .failure = outcome.failure, .refusal = {}, .wait = {}};
+    if (!outcome.failure.empty()) return reply;
+    reply.headers = outcome.head.headers;
+    if (keeps_method(outcome.head.status)) {
+      url = redirect_target(url, outcome.head);
+      continue;
+    }
+    if (!reply.done()) {
+      reply.outcome.refusal = refusal_text(outcome.head, reply.body);
+      reply.outcome.wait = asked_wait(outcome.head.header("retry-after"), outcome.head.header("ratelimit"), std::time(nullptr));
+    }
+    return reply;
+  }
+  throw too_many_redirects(request.url, url);
+}
+
+Client::Reply Client::send(const Request& request) const {
+  Retry retry(*this);
+  for (;;) {
+    Reply reply = send_once(request);
+    if (!is_transient(reply.outcome)) return reply;
+    retry.wait(reply.outcome, request.url);
+  }
 }
 
 bool is_transient(const Client::Try& outcome) {

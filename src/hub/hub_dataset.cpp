@@ -5,6 +5,7 @@
 #include <set>
 
 #include "hub/answers.hpp"
+#include "hub/listing.hpp"
 #include "hub/local_dataset.hpp"
 #include "hub/url.hpp"
 #include "picochat/base/error.hpp"
@@ -20,7 +21,6 @@ namespace fs = std::filesystem;
 using base::cat;
 
 constexpr size_t kLargestAnswer = 64 << 20;
-constexpr size_t kMostPages = 20000;  // of 1,000 files
 constexpr size_t kLargestCard = 16 << 20;
 constexpr const char* kConvertedBranch = "refs/convert/parquet";
 
@@ -71,19 +71,7 @@ class HubDataset : public Dataset {
 
  private:
   void list() {
-    std::string url = cat(api(), "/tree/", commit_, "?recursive=true&expand=false");
-    std::set<std::string> seen;
-    while (!url.empty()) {
-      if (!seen.insert(url).second || seen.size() > kMostPages)
-        throw base::environment_error({.what = "the hub's listing does not end", .where = printable(url), .remedy = "check the endpoint (HF_ENDPOINT, --endpoint)"});
-      const auto answer = client_->get(url, kLargestAnswer);
-      for (auto& file : parse_tree_page(answer.body, url)) files_.push_back(std::move(file));
-      const std::string next = next_page(answer.link);
-      const std::string resolved = next.empty() ? "" : resolve_url(url, next);
-      if (!next.empty() && (resolved.empty() || origin_of(resolved) != origin_of(client_->settings().endpoint)))
-        throw base::environment_error({.what = "the next page of the listing lies on another host", .where = printable(url), .found = printable(next)});
-      url = resolved;
-    }
+    files_ = list_tree(*client_, cat(api(), "/tree/", commit_));
   }
   void read_card() {
     const auto readme = std::find_if(files_.begin(), files_.end(), [](const RepoFile& file) { return file.path == "README.md"; });

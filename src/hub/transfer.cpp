@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <exception>
 #include <new>
@@ -15,9 +16,13 @@ namespace picochat::hub {
 namespace {
 
 constexpr size_t kLargestHead = 256 << 10;
+constexpr uint64_t kSmallBody = 1 << 20;
 
 struct State {
   const BodySink* sink = nullptr;
+  const RequestBody* body = nullptr;
+  uint64_t sent = 0;
+  double answer_seconds = 0;
   Head head;
   size_t head_bytes = 0;
   double last_byte = 0, stall_seconds = 10;
@@ -58,6 +63,29 @@ size_t on_body(char* data, size_t one, size_t count, void* user) {
     state.thrown = std::current_exception();
   }
   return 0;  // fewer bytes than given: libcurl ends the transfer
+}
+
+size_t on_send(char* into, size_t one, size_t count, void* user) {
+  auto& state = *static_cast<State*>(user);
+  state.last_byte = base::monotonic_seconds();
+  try {
+    const size_t room = static_cast<size_t>(std::min<uint64_t>(one * count, state.body->size - state.sent));
+    if (room > 0) state.body->read(state.sent, into, room);
+    state.sent += room;
+    // The server may have to digest what it got before it says a word.
+    if (state.sent == state.body->size) state.last_byte += std::max(0.0, state.answer_seconds - state.stall_seconds);
+    return room;
+  } catch (...) {
+    state.thrown = std::current_exception();
+    return CURL_READFUNC_ABORT;
+  }
+}
+
+// A kept connection that died is noticed after the first bytes went out: libcurl sends again from the start.
+int on_rewind(void* user, curl_off_t offset, int origin) {
+  if (origin != SEEK_SET || offset < 0) return CURL_SEEKFUNC_FAIL;
+  static_cast<State*>(user)->sent = static_cast<uint64_t>(offset);
+  return CURL_SEEKFUNC_OK;
 }
 
 // Called about once a second even when nothing arrives. libcurl's own low-speed limit averages over several
@@ -124,6 +152,8 @@ Outcome Transport::exchange(const Exchange& request, const BodySink& sink) {
   char message[CURL_ERROR_SIZE] = {};
   List headers;
   for (const auto& line : request.headers) headers.add(line);
+  // A storage host may refuse a large body by its head alone; a small one is not worth the question.
+  if (request.body && request.body->size <= kSmallBody) headers.add("Expect:");
   const std::string agent = base::cat("picochat/", base::build_info().version);
 
   auto set = [&](CURLoption option, auto value) { curl_easy_setopt(easy, option, value); };
@@ -147,13 +177,25 @@ Outcome Transport::exchange(const Exchange& request, const BodySink& sink) {
   set(CURLOPT_XFERINFOFUNCTION, on_progress);
   set(CURLOPT_XFERINFODATA, &state);
   set(CURLOPT_BUFFERSIZE, 256L << 10);
+  if (request.body) {
+    state.body = &*request.body;
+    state.answer_seconds = request.answer_seconds;
+    set(CURLOPT_UPLOAD, 1L);
+    set(CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(request.body->size));
+    set(CURLOPT_READFUNCTION, on_send);
+    set(CURLOPT_READDATA, &state);
+    set(CURLOPT_SEEKFUNCTION, on_rewind);
+    set(CURLOPT_SEEKDATA, &state);
+    set(CURLOPT_UPLOAD_BUFFERSIZE, 256L << 10);
+  }
+  if (request.method != "GET") set(CURLOPT_CUSTOMREQUEST, request.method.c_str());
   const CURLcode code = curl_easy_perform(easy);
 
   if (state.thrown) std::rethrow_exception(state.thrown);
   if (state.interrupted) base::throw_if_interrupted();
   Outcome out{.head = std::move(state.head), .stopped = state.stopped};
   if (code == CURLE_OK || state.stopped) return out;
-  if (state.stalled) out.failure = base::cat("no byte arrived for ", base::fixed(request.stall_seconds, 1), " s");
+  if (state.stalled) out.failure = base::cat(request.body ? "nothing moved for " : "no byte arrived for ", base::fixed(request.stall_seconds, 1), " s");
   else if (state.head_too_large) out.failure = "the answer's head is larger than 256 KiB";
   else out.failure = message[0] ? message : curl_easy_strerror(code);
   return out;

@@ -2,17 +2,19 @@
 // Connections are kept and reused; any number of threads may exchange at once.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-namespace picochat::hub {
+#include "picochat/hub/client.hpp"
 
-using Headers = std::map<std::string, std::string>;  // names in lower case; a repeated header is joined by ", "
+namespace picochat::hub {
 
 struct Head {
   long status = 0;
@@ -30,6 +32,9 @@ struct Exchange {
   std::string url;
   std::vector<std::string> headers;  // "Name: value"
   double connect_seconds = 10, stall_seconds = 10;
+  std::string method = "GET";
+  std::optional<RequestBody> body;   // sent with its length, never in chunks: storage hosts refuse those
+  double answer_seconds = 0;         // after the body is sent: how long the first byte of the answer may take
 };
 
 struct Outcome {

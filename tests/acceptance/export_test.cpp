@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "picochat/base/json.hpp"
 #include "program.hpp"
+#include "support/model_hub.hpp"
 
 namespace picochat::acceptance {
 namespace {
@@ -111,6 +113,72 @@ TEST_F(Export, ABundleCarriesTheCardAndTheManifest) {
       found = true;
     }
   EXPECT_TRUE(found);
+}
+
+// The runbook's last command, letter for letter but for its paths.
+TEST_F(Export, ThePushOfTheRunbook) {
+  test::ModelHub hub(scratch.path() / "hub");
+  hub.token = "hf_push";
+  const std::string repository = "someone/picochat-100m-smollm-public-v1", out = (scratch.path() / "exports/model").string();
+  ::setenv("HF_ENDPOINT", hub.endpoint().c_str(), 1);
+  ::setenv("HF_TOKEN", "hf_push", 1);
+  ::setenv("PICOCHAT_HUB_RETRY_SECONDS", "0.01", 1);
+  auto words = command(out);
+  words.back() = "See attached release evidence.";
+  words.insert(words.end(), {"--push-to-hub", "--repo-id", repository});
+  auto with = [&](std::vector<std::string> more) {
+    auto all = words;
+    all.insert(all.end(), more.begin(), more.end());
+    return program.run(all);
+  };
+
+  // This run was not approved: nothing leaves, and nothing is written.
+  const auto refused = program.run(words);
+  EXPECT_EQ(refused.code, 3);
+  EXPECT_THAT(refused.errors, AllOf(HasSubstr("did not approve"), HasSubstr("--as-blocked-research")));
+  EXPECT_FALSE(std::filesystem::exists(out));
+  EXPECT_EQ(hub.creations, 0);
+
+  const auto dry = with({"--as-blocked-research", "--dry-run"});
+  EXPECT_EQ(dry.code, 0) << dry.errors;
+  EXPECT_THAT(dry.output, AllOf(HasSubstr("would push to " + repository), HasSubstr("model.safetensors"), HasSubstr("evidence/summary.md")));
+  EXPECT_EQ(hub.creations, 0);
+
+  hub.storage_fault = [](int number) { return number == 0 ? test::PushFault::kCut : test::PushFault::kNone; };
+  const auto pushed = with({"--as-blocked-research", "--private"});
+  ASSERT_EQ(pushed.code, 0) << pushed.errors;
+  EXPECT_THAT(pushed.output, AllOf(HasSubstr("pushed: http"), HasSubstr(repository)));
+  EXPECT_THAT(pushed.output + pushed.errors, ::testing::Not(HasSubstr("hf_push")));
+  const auto files = *hub.files(repository);
+  const auto manifest = base::Json::parse(read_all(out + "/release_manifest.json"));
+  for (const auto& [name, entry] : manifest.at("files").items()) EXPECT_TRUE(hub.content(files.at(name)) == read_all(out + "/" + name)) << name;
+  EXPECT_TRUE(hub.content(files.at("release_manifest.json")) == read_all(out + "/release_manifest.json"));
+  EXPECT_TRUE(hub.private_repositories.contains(repository));
+  EXPECT_EQ(hub.tokens_at_storage, 0);
+
+  const auto again = with({"--as-blocked-research"});  // the same files: an export holds no time of day
+  EXPECT_EQ(again.code, 0) << again.errors;
+  EXPECT_THAT(again.output, HasSubstr("pushed: nothing"));
+  EXPECT_EQ(hub.commits, 1);
+
+  hub.token = "hf_later";  // the old one has expired: said before the export begins
+  *(std::find(words.begin(), words.end(), "--out-dir") + 1) = (scratch.path() / "late").string();
+  const auto expired = with({"--as-blocked-research"});
+  EXPECT_EQ(expired.code, 4);
+  EXPECT_THAT(expired.errors, AllOf(HasSubstr("does not take the token"), ::testing::Not(HasSubstr("hf_push"))));
+  EXPECT_FALSE(std::filesystem::exists(scratch.path() / "late"));
+  for (const char* name : {"HF_ENDPOINT", "HF_TOKEN", "PICOCHAT_HUB_RETRY_SECONDS"}) ::unsetenv(name);
+}
+
+TEST_F(Export, FlagsOfAPushGoWithAPush) {
+  for (const std::vector<std::string>& flags : {std::vector<std::string>{"--dry-run"}, {"--private"}, {"--repo-id", "a/b"}, {"--push-to-hub"}, {"--push-to-hub", "--repo-id", "a/b/c"},
+                                                {"--push-to-hub", "--repo-id", "a/b", "--as-blocked-research", "--token-env", "PICOCHAT_NO_SUCH_VARIABLE"}}) {
+    auto words = command((scratch.path() / "out").string());
+    words.insert(words.end(), flags.begin(), flags.end());
+    const auto outcome = program.run(words);
+    EXPECT_EQ(outcome.code, 2) << flags.front() << outcome.errors;
+    EXPECT_FALSE(std::filesystem::exists(scratch.path() / "out"));
+  }
 }
 
 TEST_F(Export, GgufNamesThePresetThatWouldDo) {

@@ -4,10 +4,12 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "picochat/base/error.hpp"
 #include "picochat/hub/settings.hpp"
@@ -16,6 +18,15 @@ namespace picochat::hub {
 
 class Transport;
 struct Head;
+
+using Headers = std::map<std::string, std::string>;  // names in lower case; a repeated header is joined by ", "
+
+// What a request carries. `read` fills `room` bytes from `offset` on; it is called again from the start when a try is repeated.
+struct RequestBody {
+  uint64_t size = 0;
+  std::function<void(uint64_t offset, char* into, size_t room)> read;
+};
+RequestBody text_body(std::string text);
 
 class Client {
  public:
@@ -45,6 +56,24 @@ class Client {
     std::function<bool(const Head&, std::string_view)> body;
   };
   Try attempt(const std::string& url, uint64_t first, uint64_t length, const Receiver& receiver) const;
+
+  // A request with a body, or with another method than GET. Redirects that keep the method are followed; the token goes to the
+  // hub's own origin alone, the given headers to the first host alone.
+  struct Request {
+    std::string method = "POST", url;
+    std::vector<std::string> headers;
+    std::optional<RequestBody> body;
+  };
+  struct Reply {
+    Try outcome;
+    std::string body;  // at most 64 MiB
+    Headers headers;
+    bool done() const { return outcome.failure.empty() && outcome.status >= 200 && outcome.status < 300; }
+  };
+  Reply send_once(const Request& request) const;
+  // Until there is an answer that another try would not change: any status, which the caller judges. For requests that may
+  // arrive twice without harm. Environment error when patience is at an end.
+  Reply send(const Request& request) const;
 
   // Waits before the next try; throws the error when patience is at an end. A wait that one thread was
   // asked for holds for all of them.
