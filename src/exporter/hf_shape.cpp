@@ -50,9 +50,10 @@ class Reader {
 
 HfClass class_of(const Reader& reader) {
   const std::string type = reader.text_or("model_type", "");
+  if (type == "mistral" || type == "qwen2") return HfClass::kLlama;  // its names, its rotation
   for (HfClass hf : {HfClass::kQwen3, HfClass::kLlama, HfClass::kCohere2Moe, HfClass::kPicochat})
     if (model_type(hf) == type) return hf;
-  reader.refuse("model_type", "qwen3, llama, cohere2_moe (all layers dense) or picochat", type.empty() ? "none" : type);
+  reader.refuse("model_type", "qwen3, qwen2, llama, mistral, cohere2_moe (all layers dense) or picochat", type.empty() ? "none" : type);
 }
 
 void check_cohere(const Reader& reader) {
@@ -65,16 +66,30 @@ void check_cohere(const Reader& reader) {
   if (!reader.has("rms_norm_eps")) reader.refuse("rms_norm_eps", "RMSNorm", "LayerNorm");
 }
 
-void read_stock(const Reader& reader, HfClass hf, gate::ModelConfig& c) {
+void read_biases(const Reader& reader, HfShape& shape) {
+  const bool llama = shape.type == "llama";
+  if (!llama) {
+    reader.only("attention_bias", false);
+    reader.only("mlp_bias", false);
+  }
+  shape.head_bias = false;
+  shape.qkv_bias = shape.type == "qwen2" || (llama && reader.boolean_or("attention_bias", false));
+  shape.output_bias = llama && reader.boolean_or("attention_bias", false);
+  shape.mlp_bias = llama && reader.boolean_or("mlp_bias", false);
+  shape.config.linear_bias = shape.qkv_bias || shape.output_bias || shape.mlp_bias;
+}
+
+void read_stock(const Reader& reader, HfShape& shape) {
+  const HfClass hf = shape.hf;
+  auto& c = shape.config;
   reader.only("hidden_act", "silu");
-  reader.only("attention_bias", false);
-  reader.only("mlp_bias", false);
   reader.only("use_sliding_window", false);
+  if (shape.type == "mistral") reader.only("sliding_window", nullptr);
+  read_biases(reader, shape);
   if (hf == HfClass::kCohere2Moe) check_cohere(reader);
   c.norm_type = gate::NormType::kRmsNorm;
   c.position_encoding = gate::PositionEncoding::kRope;
   c.activation = gate::Activation::kSwiglu;
-  c.linear_bias = false;
   c.norm_eps = reader.number_or("rms_norm_eps", 1e-6);
   c.qk_norm = hf == HfClass::kQwen3;
   c.parallel_residual = hf == HfClass::kCohere2Moe;
@@ -95,10 +110,17 @@ void read_own(const Reader& reader, const std::string& where, gate::ModelConfig&
 
 }  // namespace
 
+bool HfShape::lacks(const std::string& tensor) const {
+  if (!tensor.ends_with(".bias")) return false;
+  const auto in = [&](const char* part) { return tensor.find(part) != std::string::npos; };
+  return (in("lm_head") && !head_bias) || (in(".o_proj") && !output_bias) || (in(".mlp.") && !mlp_bias) ||
+         ((in(".q_proj") || in(".k_proj") || in(".v_proj")) && !qkv_bias);
+}
+
 HfShape read_hf_config(const Json& json, const std::string& where) {
   if (!json.is_object()) throw base::bad_input({.what = "config.json is not an object", .where = where});
   const Reader reader(json, where);
-  HfShape shape{.config = {}, .hf = class_of(reader)};
+  HfShape shape{.config = {}, .hf = class_of(reader), .type = reader.text_or("model_type", "")};
   auto& c = shape.config;
   c.vocab_size = reader.integer("vocab_size");
   c.n_embd = reader.integer("hidden_size");
@@ -109,11 +131,11 @@ HfShape read_hf_config(const Json& json, const std::string& where) {
   c.rope_base = reader.rope_theta();
   c.initializer_range = reader.number_or("initializer_range", 0.02);
   if (shape.hf == HfClass::kPicochat) read_own(reader, where, c);
-  else read_stock(reader, shape.hf, c);
+  else read_stock(reader, shape);
   c.validate(where);
-  const int64_t width = reader.integer_or("head_dim", c.head_dim()), ffn = reader.integer("intermediate_size");
+  c.set_ffn_dim(reader.integer("intermediate_size"), where + ": intermediate_size");
+  const int64_t width = reader.integer_or("head_dim", c.head_dim());
   if (width != c.head_dim()) reader.refuse("head_dim", cat(c.head_dim(), " (hidden_size / num_attention_heads)"), cat(width));
-  if (ffn != c.ffn_dim()) reader.refuse("intermediate_size", cat(c.ffn_dim(), " (8/3 of hidden_size, to the nearest multiple of 64)"), cat(ffn));
   return shape;
 }
 

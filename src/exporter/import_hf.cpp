@@ -87,33 +87,36 @@ base::CommandOutput import_hf(base::FileSystem& files, const ImportHfOptions& op
   if (!std::filesystem::is_directory(options.model))
     throw base::bad_input({.what = "there is no model folder here", .where = options.model, .expected = "a folder with config.json, model.safetensors and tokenizer.json"});
   const ExportedModel model(options.model);
-  const auto [config, hf] = read_hf_config(model.config(), (Path(options.model) / "config.json").string());
+  const HfShape shape = read_hf_config(model.config(), (Path(options.model) / "config.json").string());
+  const auto& config = shape.config;
   const auto tokenizer = tokenizer_of(options.model, config);
-  const auto parts = hf_tensors(config, rotates_pairs(hf));
+  auto parts = hf_tensors(config, rotates_pairs(shape.hf));
+  std::erase_if(parts, [&](const TensorPart& part) { return shape.lacks(part.name); });
   refuse_unknown_tensors(model, parts, config);
   const model::ParameterLayout layout(config);
   at::Tensor flat = model::allocate_flat(layout.size());
+  flat.zero_();  // biases that the model does not have
   for (const auto& part : parts) {
     base::throw_if_interrupted();
     place(model, part, layout, flat);
   }
   const Json metadata{{"stage", "import"}, {"step", 0}, {"checkpoint_kind", "imported"}, {"weights", "raw"}, {"train_loss", nullptr},
                       {"num_parameters", config.parameter_count()}, {"tokenizer_sha256", tokenizer->digest().hex()},
-                      {"imported_from", {{"model_type", model_type(hf)}, {"config_sha256", base::sha256_file(model.folder() / "config.json").hex()}}}};
+                      {"imported_from", {{"model_type", shape.type}, {"config_sha256", base::sha256_file(model.folder() / "config.json").hex()}}}};
   Json report;
   base::publish_directory(files, out_dir, [&](const Path& folder) {
     const auto digest = train::save_checkpoint(files, folder / "checkpoint", {.config = config, .parameters = flat, .metadata = metadata, .state = {}, .training_state = {}});
     flat = at::Tensor();
     base::write_file(files, folder / "tokenizer.json", base::read_file(Path(options.model) / "tokenizer.json"));
     const auto comparison = compare_with_checkpoint(model, CheckpointSource(folder / "checkpoint"), at::kFloat);
-    report = {{"model_type", model_type(hf)}, {"class", class_name(hf)}, {"parameters", config.parameter_count()}, {"checkpoint", {{"sha256", digest.hex()}}},
+    report = {{"model_type", shape.type}, {"parameters", config.parameter_count()}, {"checkpoint", {{"sha256", digest.hex()}}},
               {"tokenizer", {{"sha256", tokenizer->digest().hex()}, {"type", tokenizer->type()}}}, {"comparison", comparison.to_json()}};
     base::write_file(files, folder / "import_report.json", base::dump(report) + "\n");
     if (std::filesystem::exists(out_dir)) files.remove_all(out_dir);  // an empty folder
   });
   return {.json = {{"out_dir", out_dir.string()}, {"report", report}},
           .text = cat("imported: ", out_dir.string(), "\ncheckpoint: ", (out_dir / "checkpoint").string(), "\ntokenizer: ", (out_dir / "tokenizer.json").string(), "\nmodel: ",
-                      class_name(hf), ", ", base::grouped(config.parameter_count()), " parameters\ncompared: logits differ by at most ",
+                      shape.type, ", ", base::grouped(config.parameter_count()), " parameters\ncompared: logits differ by at most ",
                       base::dump(report.at("comparison").at("largest_difference"), -1), "\n")};
 }
 

@@ -14,13 +14,33 @@ constexpr const char* kNotGiven = "Not given.";
 
 std::string yaml_text(const std::string& text) { return base::dump(Json(text), -1); }  // a JSON string is a YAML string
 
+// One entry of the hub's `model-index`; https://huggingface.co/docs/hub/model-cards#evaluation-results
+std::string index_entry(const std::string& dataset, const std::string& metric, const Json& value, const Json& rows) {
+  const std::string name = yaml_text(dataset);
+  return cat("  - task:\n      type: text-generation\n    dataset:\n      name: ", name, "\n      type: ", yaml_text(base::lower_ascii(base::replace_all(dataset, " ", "-"))),
+             "\n    metrics:\n    - type: ", metric, "\n      name: ", yaml_text(cat(metric, ", ", base::dump(rows, -1), " rows")), "\n      value: ", base::dump(value, -1), "\n      verified: false\n");
+}
+
+// Published benchmarks first, then what the gate measured on the run's own held-out rows.
+std::string model_index(const CardFacts& f) {
+  const Json& gate = f.evidence.verdict.gate;
+  std::string entries;
+  if (gate.is_object()) {
+    for (const auto& x : gate.value("external_eval_results", Json::array()))
+      if (x.value("score", Json()).is_number()) entries += index_entry(x.value("name", ""), "accuracy", x.at("score"), x.value("num_examples", Json()));
+    for (const auto& m : gate.value("measures", Json::array()))
+      if (m.value("value", Json()).is_number()) entries += index_entry(cat("picochat ", m.value("name", "")), "accuracy", m.at("value"), m.value("n", Json()));
+  }
+  return entries.empty() ? "" : cat("model-index:\n- name: ", yaml_text(f.model_name), "\n  results:\n", entries);
+}
+
 std::string front_matter(const CardFacts& f) {
   std::string out = "---\n";
   if (hub_knows_license(f.license)) out += cat("license: ", f.license, "\n");
   else out += cat("license: other\nlicense_name: ", f.license, "\n");
   out += "library_name: transformers\npipeline_tag: text-generation\ntags:\n- picochat\n- small-language-model\n";
   out += cat("- release-gate-", base::replace_all(f.evidence.verdict.status, "_", "-"), "\n");
-  return out + cat("model_name: ", yaml_text(f.model_name), "\n---\n");
+  return out + model_index(f) + cat("model_name: ", yaml_text(f.model_name), "\n---\n");
 }
 
 std::string architecture(const CardFacts& f) {

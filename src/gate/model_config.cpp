@@ -13,8 +13,18 @@ using base::cat;
 using base::Json;
 
 int64_t ModelConfig::ffn_dim() const {
+  if (ffn_width > 0) return ffn_width;
   if (activation != Activation::kSwiglu) return 4 * n_embd;
   return std::max<int64_t>(1, std::llround(8.0 * static_cast<double>(n_embd) / 3 / 64)) * 64;
+}
+
+void ModelConfig::set_ffn_dim(int64_t width, const std::string& where) {
+  ffn_width = 0;
+  if (width == ffn_dim()) return;
+  if (activation != Activation::kSwiglu)
+    throw bad_input({.what = "ffn_dim does not follow from the other fields", .where = where, .expected = cat(ffn_dim()), .found = cat(width)});
+  if (width < 1 || width > (int64_t{1} << 24)) throw bad_input({.what = "ffn_dim is out of range", .where = where, .expected = "at least 1", .found = cat(width)});
+  ffn_width = width;
 }
 
 int64_t ModelConfig::parameter_count() const {
@@ -100,10 +110,8 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   number("rope_base", c.rope_base);
   number("norm_eps", c.norm_eps);
   number("initializer_range", c.initializer_range);
+  if (json.contains("ffn_dim")) c.set_ffn_dim(base::get_int(json, "ffn_dim", where), where);
   c.validate(where);
-  if (json.contains("ffn_dim") && base::get_int(json, "ffn_dim", where) != c.ffn_dim())
-    throw bad_input({.what = "ffn_dim does not follow from the other fields", .where = where, .expected = cat(c.ffn_dim()),
-                     .found = base::dump(json.at("ffn_dim"), -1)});
   return c;
 }
 

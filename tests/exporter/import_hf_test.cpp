@@ -19,6 +19,12 @@ ImportHfOptions import_options(const ModelOnDisk& model, const std::string& from
   return {.model = (model.folder / from).string(), .out_dir = (model.folder / "imported").string()};
 }
 
+gate::ModelConfig wide_config() {
+  auto config = config_of({.parallel = false, .qk_norm = false});
+  config.ffn_width = 100;
+  return config;
+}
+
 class RoundTrip : public ::testing::TestWithParam<gate::ModelConfig> {};
 
 TEST_P(RoundTrip, GivesTheVeryWeightsBack) {
@@ -36,7 +42,7 @@ TEST_P(RoundTrip, GivesTheVeryWeightsBack) {
 
 INSTANTIATE_TEST_SUITE_P(Import, RoundTrip,
                          ::testing::Values(config_of({.parallel = false}), config_of({.parallel = false, .qk_norm = false, .tied = false}), config_of({.qk_norm = false}),
-                                           config_of({.tied = false}), plain_config()),
+                                           config_of({.tied = false}), plain_config(), wide_config()),
                          [](const auto& info) { return "form_" + std::to_string(info.index); });
 
 class Foreign : public ::testing::Test {
@@ -64,9 +70,14 @@ TEST_F(Foreign, AnUnknownArchitectureIsNamed) {
   config["model_type"] = "gpt_neox";
   expect_refused("gpt_neox");
 }
-TEST_F(Foreign, AWidthThatIsNotOursIsNamed) {
+TEST_F(Foreign, AWidthThatTheWeightsDoNotHaveIsNamed) {
   config["intermediate_size"] = 256;
-  expect_refused("intermediate_size");
+  expect_refused("mlp.gate_proj.weight has another shape");
+}
+TEST_F(Foreign, ASlidingWindowIsNamed) {
+  config["model_type"] = "mistral";
+  config["sliding_window"] = 32;
+  expect_refused("sliding_window");
 }
 TEST_F(Foreign, AHeadWidthThatIsNotOursIsNamed) {
   config["head_dim"] = 64;

@@ -79,6 +79,12 @@ TEST(ModelConfig, RefusesWhatCannotBeBuilt) {
   base::Json json = to_json(shape(64, 32, 64, 4, 4, 2));
   json["ffn_dim"] = 100;
   EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error);
+  json = to_json(modern(shape(64, 32, 64, 4, 4, 2)));  // imported models have SwiGLU of any width
+  json["ffn_dim"] = 100;
+  EXPECT_EQ(model_config_from_json(json, "config.json").ffn_dim(), 100);
+  EXPECT_EQ(to_json(model_config_from_json(json, "config.json")), json);
+  json["ffn_dim"] = 0;
+  EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error);
   json = to_json(shape(64, 32, 64, 4, 4, 2));
   json["n_layers"] = 3;
   EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error);

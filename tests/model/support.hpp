@@ -48,6 +48,10 @@ inline std::vector<NamedConfig> interesting_configs() {
   };
   add("presets_of_the_gpu_scales", parallel_config(), [](Config&) {});
   add("sequential_qwen3_like", parallel_config(), [](Config& c) { c.parallel_residual = false; });
+  add("imported_with_another_ffn_width", parallel_config(), [](Config& c) {
+    c.parallel_residual = c.qk_norm = false;
+    c.ffn_width = 83;
+  });
   add("classic_gpt", small_config(), [](Config& c) { c.n_kv_head = 4; });
   add("classic_gpt_parallel_tied", small_config(), [](Config& c) { c.parallel_residual = c.tie_embeddings = true; });
   add("rms_rope_relu2_biases", small_config(), [](Config& c) {

@@ -20,6 +20,7 @@ struct ModelConfig {
   int64_t n_head = 4;
   int64_t n_kv_head = 4;
   int64_t n_layer = 2;
+  int64_t ffn_width = 0;  // of imported models; 0: ffn_dim() follows from n_embd
   NormType norm_type = NormType::kLayerNorm;
   PositionEncoding position_encoding = PositionEncoding::kLearned;
   Activation activation = Activation::kGelu;
@@ -37,8 +38,9 @@ struct ModelConfig {
   int64_t head_dim() const { return n_embd / n_head; }
   int64_t kv_dim() const { return n_kv_head * head_dim(); }
   int64_t qkv_dim() const { return n_embd + 2 * kv_dim(); }
-  // SwiGLU: 8/3 of the width rounded to the nearest multiple of 64 (at least 64); else 4x the width.
+  // ffn_width where it is given. Else SwiGLU: 8/3 of the width rounded to the nearest multiple of 64 (at least 64); else 4x the width.
   int64_t ffn_dim() const;
+  void set_ffn_dim(int64_t width, const std::string& where);  // SwiGLU alone may have another one
   int64_t norms_per_block() const { return parallel_residual ? 1 : 2; }
   int64_t parameter_count() const;  // a tied head counted once
   int64_t matmul_parameter_count() const;  // weights that take part in matrix products; the tied head once, no embedding look-up
