@@ -21,15 +21,18 @@ std::string index_entry(const std::string& dataset, const std::string& metric, c
              "\n    metrics:\n    - type: ", metric, "\n      name: ", yaml_text(cat(metric, ", ", base::dump(rows, -1), " rows")), "\n      value: ", base::dump(value, -1), "\n      verified: false\n");
 }
 
-// Published benchmarks first, then what the gate measured on the run's own held-out rows.
+// Published benchmarks first, then what the gate measured on the run's own held-out rows; how well it knows the rows it was trained on is no result.
 std::string model_index(const CardFacts& f) {
   const Json& gate = f.evidence.verdict.gate;
   std::string entries;
   if (gate.is_object()) {
     for (const auto& x : gate.value("external_eval_results", Json::array()))
       if (x.value("score", Json()).is_number()) entries += index_entry(x.value("name", ""), "accuracy", x.at("score"), x.value("num_examples", Json()));
-    for (const auto& m : gate.value("measures", Json::array()))
-      if (m.value("value", Json()).is_number()) entries += index_entry(cat("picochat ", m.value("name", "")), "accuracy", m.at("value"), m.value("n", Json()));
+    for (const auto& m : gate.value("measures", Json::array())) {
+      const std::string name = m.value("name", "");
+      if (!m.value("value", Json()).is_number() || name.starts_with("sft_fit") || name.starts_with("skill_release_sft_") || name.starts_with("external")) continue;
+      entries += index_entry(cat("picochat ", name), m.value("rule", "") == "at_most" ? "rate" : "accuracy", m.at("value"), m.value("n", Json()));
+    }
   }
   return entries.empty() ? "" : cat("model-index:\n- name: ", yaml_text(f.model_name), "\n  results:\n", entries);
 }

@@ -173,6 +173,27 @@ TEST_F(Export, ThePushOfTheRunbook) {
   for (const char* name : {"HF_ENDPOINT", "HF_TOKEN", "PICOCHAT_HUB_RETRY_SECONDS"}) ::unsetenv(name);
 }
 
+TEST_F(Export, AnInterruptedPushGoesOnWhenItIsRepeated) {
+  test::ModelHub hub(scratch.path() / "hub");
+  hub.slow_ms = 100;
+  hub.storage_fault = [](int) { return test::PushFault::kSlow; };
+  ::setenv("HF_ENDPOINT", hub.endpoint().c_str(), 1);
+  ::setenv("PICOCHAT_TEST_PUSH_TOKEN", "hf_good", 1);
+  const std::string out = (scratch.path() / "out").string();
+  auto words = command(out);
+  words.insert(words.end(), {"--push-to-hub", "--repo-id", "someone/model", "--as-blocked-research", "--token-env", "PICOCHAT_TEST_PUSH_TOKEN", "--revision", "next", "--commit-message", "second try"});
+  const auto stopped = program.run_until(words, [&] { return hub.storage_requests > 0; }, SIGINT);
+  EXPECT_EQ(stopped.code, 130) << stopped.errors;
+  EXPECT_EQ(hub.commits, 0);
+  EXPECT_TRUE(std::filesystem::exists(out + "/release_manifest.json"));  // the export is whole
+  hub.storage_fault = [](int) { return test::PushFault::kNone; };
+  const auto again = program.run(words);
+  EXPECT_EQ(again.code, 0) << again.errors;
+  EXPECT_EQ(hub.message("someone/model", "next"), "second try");
+  EXPECT_TRUE(hub.content(hub.files("someone/model", "next")->at("model.safetensors")) == read_all(out + "/model.safetensors"));
+  for (const char* name : {"HF_ENDPOINT", "PICOCHAT_TEST_PUSH_TOKEN"}) ::unsetenv(name);
+}
+
 TEST_F(Export, FlagsOfAPushGoWithAPush) {
   for (const std::vector<std::string>& flags : {std::vector<std::string>{"--dry-run"}, {"--private"}, {"--repo-id", "a/b"}, {"--push-to-hub"}, {"--push-to-hub", "--repo-id", "a/b/c"},
                                                 {"--push-to-hub", "--repo-id", "a/b", "--as-blocked-research", "--token-env", "PICOCHAT_NO_SUCH_VARIABLE"}}) {
