@@ -19,7 +19,9 @@ struct ArchiveCallbacks {
   static la_ssize_t write(archive* handle, void* self, const void* bytes, size_t size) {
     auto& writer = *static_cast<ArchiveWriter*>(self);
     try {
-      writer.file_->append({static_cast<const char*>(bytes), size});
+      const std::string_view piece(static_cast<const char*>(bytes), size);
+      writer.file_->append(piece);
+      writer.hash_.update(piece);
       return static_cast<la_ssize_t>(size);
     } catch (...) {
       writer.failure_ = std::current_exception();
@@ -74,7 +76,7 @@ void ArchiveWriter::append(std::string_view bytes) {
   }
 }
 
-void ArchiveWriter::publish() {
+base::Digest ArchiveWriter::publish() {
   check(archive_write_close(archive_));
   archive_write_free(std::exchange(archive_, nullptr));
   file_->sync();
@@ -82,6 +84,7 @@ void ArchiveWriter::publish() {
   files_.rename_replacing(temporary_, path_);
   file_.reset();
   files_.sync_directory(path_.parent_path());
+  return hash_.finish();
 }
 
 namespace {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "picochat/base/digest.hpp"
 #include "picochat/base/file_system.hpp"
 
 struct archive;
@@ -24,7 +25,7 @@ class ArchiveWriter {
   // Both throw EnvironmentError on a full disk.
   void begin_entry(const std::string& name, uint64_t bytes);
   void append(std::string_view bytes);
-  void publish();
+  base::Digest publish();  // of the archive's bytes
 
  private:
   friend struct ArchiveCallbacks;
@@ -32,6 +33,7 @@ class ArchiveWriter {
   base::FileSystem& files_;
   base::Path path_, temporary_;
   std::unique_ptr<base::WritableFile> file_;
+  base::Sha256 hash_;
   std::exception_ptr failure_;  // thrown inside a callback of the C library
   archive* archive_ = nullptr;
 };

@@ -63,7 +63,7 @@ class Planned : public RunFiles {
   uint64_t size(const std::string& path) const override { return members_.at(path).size; }
   base::Digest digest(const std::string& path) const override { return members_.at(path).digest; }
   std::string read(const std::string& path) const override { return base::read_file(members_.at(path).source); }
-  std::string where(const std::string& path) const override { return members_.at(path).source.string(); }
+  std::string where(const std::string& path) const override { return members_.contains(path) ? members_.at(path).source.string() : path; }
 
  private:
   const Members& members_;
@@ -105,7 +105,7 @@ void refuse_incomplete(const std::vector<RequiredArtifact>& required, const Path
                        .found = base::join(lines, "\n            "), .remedy = "make what is listed, then bundle again; without --strict the bundle says what it lacks"});
 }
 
-void write_archive(base::FileSystem& files, const Path& out, const Plan& plan) {
+base::Digest write_archive(base::FileSystem& files, const Path& out, const Plan& plan) {
   ArchiveWriter archive(files, out);
   uint64_t total = 0, done = 0;
   for (const auto& [path, member] : plan.members) total += member.size;
@@ -131,7 +131,7 @@ void write_archive(base::FileSystem& files, const Path& out, const Plan& plan) {
   for (const auto& [path, member] : plan.members)
     if (path != kBundleManifest && path != kBundleMarkdown && path != kDigestList) write(path, member);
   progress.finish();
-  archive.publish();
+  return archive.publish();
 }
 
 void add_text(Plan& plan, const char* path, std::string text) {
@@ -147,7 +147,7 @@ base::CommandOutput write_bundle(base::FileSystem& files, const BundleOptions& o
   Plan plan = plan_bundle(dir, options, extra);
   const Path out = options.out ? Path(*options.out) : Path(cat(plan.name, "-bundle.tgz"));
   const Planned planned(plan.members);
-  const auto required = required_artifacts(planned);
+  const auto required = required_artifacts(planned, try_replay(planned));
   if (options.strict) refuse_incomplete(required, dir);
 
   const Json manifest = bundle_manifest(planned, {.run = plan.name, .strict = options.strict, .include_corpus = options.include_corpus,
@@ -158,12 +158,12 @@ base::CommandOutput write_bundle(base::FileSystem& files, const BundleOptions& o
   add_text(plan, kBundleMarkdown, bundle_markdown(manifest));
   for (const auto& [path, member] : plan.members) digests += cat(member.digest.hex(), "  ", path, "\n");
   add_text(plan, kDigestList, std::move(digests));
-  write_archive(files, out, plan);
+  const base::Digest digest = write_archive(files, out, plan);
 
   Json sidecar = manifest;
   sidecar["bundle"] = out.filename().string();
   sidecar["bundle_bytes"] = std::filesystem::file_size(out);
-  sidecar["bundle_sha256"] = base::sha256_file(out).hex();
+  sidecar["bundle_sha256"] = digest.hex();
   sidecar["manifest_json"] = cat(out.filename().string(), ".manifest.json");
   sidecar["manifest_md"] = cat(out.filename().string(), ".manifest.md");
   sidecar["timing"] = {{"created_at", base::utc_timestamp()}};

@@ -9,8 +9,6 @@ namespace {
 using base::cat;
 using base::Json;
 
-constexpr const char* kEvidenceFile = "gate/gate_evidence.json";
-constexpr const char* kVerdictFile = "gate/gate.json";
 constexpr size_t kMostLines = 20;
 
 Json recorded(const RunFiles& files, const char* path) {
@@ -61,6 +59,16 @@ Replay replay_gate(const RunFiles& files) {
   replay.verdict_differences = gate::replay_differences(verdict, found);
   replay.status = replay.evidence_differences.empty() && replay.verdict_differences.empty() ? "same" : "differs";
   return replay;
+}
+
+ReplayAttempt try_replay(const RunFiles& files) {
+  try {
+    return {.replay = replay_gate(files), .failure = {}};
+  } catch (const base::Error& error) {
+    return {.replay = {}, .failure = error.details().what};
+  } catch (const Json::exception& error) {
+    return {.replay = {}, .failure = cat("a report of the gate cannot be read: ", error.what())};
+  }
 }
 
 Json to_json(const Replay& replay) {

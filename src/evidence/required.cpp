@@ -13,15 +13,25 @@ using base::cat;
 using base::Json;
 
 constexpr const char* kRunAgain = "run the same `picochat run tiny` command again: it goes on with what is missing";
+constexpr const char* kJudgeAgain = "`picochat gate judge --run-dir RUN` judges what is there now";
 
 class Checklist {
  public:
-  explicit Checklist(const RunFiles& files) : files_(files) {}
+  Checklist(const RunFiles& files, const ReplayAttempt& replay) : files_(files), replay_(replay) {
+    try {
+      if (files_.contains(kEvidenceFile)) judged_ = base::parse_json(files_.read(kEvidenceFile), files_.where(kEvidenceFile));
+    } catch (const base::Error&) {
+      judged_ = nullptr;  // the gate's own item says so
+    }
+  }
 
   void git_commit() {
     auto& item = add("git_commit", "reproduces the exact training code", {"summary.json"}, kRunAgain);
-    const Json build = read(item, "summary.json").value("build", Json::object());
+    const Json summary = read(item, "summary.json"), build = summary.value("build", Json::object());
     if (item.status != "present") return;
+    const Json trained = member(member(summary, "artifacts"), "sft_eval_checkpoint");
+    if (const auto digest = artifact_digest(files_, "sft/checkpoint"); digest && trained.is_object() && trained.value("sha256", Json(nullptr)) != digest->hex())
+      return fail(item, "stale", "summary.json is about another checkpoint than sft/checkpoint", kRunAgain);
     const std::string commit = build.value("git_commit", std::string());
     if (commit.size() < 7 || commit == "unknown") fail(item, "missing", "the program that trained does not know its commit", "build it in a git checkout, then train again");
     else if (build.value("git_dirty", false)) fail(item, "stale", cat("the program was built from ", commit.substr(0, 12), " with uncommitted changes"), "commit them, build, and train again");
@@ -38,41 +48,48 @@ class Checklist {
     }
     for (const auto& missing : inputs.value("missing_import_reports", Json::array()))
       fail(item, "missing", cat("the import report of ", missing.get<std::string>(), " is not beside its documents"), "import that source again with `picochat data hf-import`");
+    const Json digests = member(judged_, "digests");
+    for (const auto& [name, path] : {std::pair{"corpus_manifest", "corpus_manifest.json"}, {"chat_input", "inputs/chat.jsonl"}, {"eval_input", "inputs/eval.jsonl"}})
+      judged(item, path, member(digests, name));
   }
 
   void reports() {
-    add("preflight_report", "proves that token budget, replay risk, split and coverage were checked before training", {"preflight.json", "preflight.md"}, kRunAgain);
+    auto& preflight = add("preflight_report", "proves that token budget, replay risk, split and coverage were checked before training", {"preflight.json", "preflight.md"}, kRunAgain);
+    judged(preflight, "preflight.json", member(member(judged_, "preflight"), "digest"));
     auto& curves = add("training_curves", "shows base and SFT loss, validation bits per byte, best checkpoint and stop reason",
                        {"base/train_report.json", "base/curves.svg", "sft/sft_report.json", "sft/curves.svg", "metrics.jsonl"}, kRunAgain);
     bound(curves, "base/train_report.json", "base/checkpoint");
     bound(curves, "sft/sft_report.json", "sft/checkpoint");
     auto& honesty = add("honesty_report", "shows prompt overlap, contamination, duplicate prompts and support phrase hits", {"honesty/honesty_report.json", "honesty/report.md"}, kRunAgain);
     read(honesty, "honesty/honesty_report.json");
+    judged(honesty, "honesty/honesty_report.json", member(member(judged_, "honesty"), "digest"));
     auto& eval = add("internal_eval_report", "shows the scores of each category", {"eval/eval_report.json", "eval/report.md"}, kRunAgain);
     bound(eval, "eval/eval_report.json", "sft/checkpoint");
+    judged(eval, "eval/eval_report.json", member(member(judged_, "eval"), "digest"));
   }
 
   void external() {
-    std::vector<std::string> found;
-    for (const auto& path : files_.list())
-      if (path.starts_with("external_eval/") && path.ends_with("/eval_report.json")) found.push_back(path);
+    std::vector<std::string> found, files;
+    for (const auto& path : files_.list()) {
+      if (!path.starts_with("external_eval/")) continue;
+      if (path.ends_with("/eval_report.json")) found.push_back(path);
+      if (path.ends_with("/eval_report.json") || path.ends_with("/report.md")) files.push_back(path);
+    }
     constexpr const char* kRemedy = "`picochat gate judge --run-dir RUN --external-eval arc-easy=FILE` scores one and judges again";
-    auto& item = add("external_benchmark_report", "gives at least one common anchor, such as ARC or a part of MMLU", found, kRemedy);
+    auto& item = add("external_benchmark_report", "gives at least one common anchor, such as ARC or a part of MMLU", files, kRemedy);
     if (found.empty()) fail(item, "missing", "no outside benchmark was scored", kRemedy);
     for (const auto& path : found) bound(item, path, "sft/checkpoint");
+    for (const auto& external : member(judged_, "external"))
+      if (external.is_object()) judged(item, cat("external_eval/", external.value("name", std::string()), "/eval_report.json"), member(external, "digest"));
   }
 
   void gate() {
     auto& item = add("release_gate", "shows approved, warn or blocked, with explicit issues", {"gate/gate.json", "gate/gate.md", "gate/gate_evidence.json"}, kRunAgain);
     if (item.status != "present") return;
-    try {
-      const auto replay = replay_gate(files_);
-      if (replay.status == "same") return;
-      const auto& lines = replay.evidence_differences.empty() ? replay.verdict_differences : replay.evidence_differences;
-      fail(item, "stale", cat("the files are not those that were judged: ", lines.front()), "`picochat gate judge --run-dir RUN` judges what is there now");
-    } catch (const base::Error& error) {
-      fail(item, "damaged", error.details().what, kRunAgain);
-    }
+    if (!replay_.replay) return fail(item, "damaged", replay_.failure, kRunAgain);
+    if (replay_.replay->status == "same") return;
+    const auto& lines = replay_.replay->evidence_differences.empty() ? replay_.replay->verdict_differences : replay_.replay->evidence_differences;
+    fail(item, "stale", cat("the files are not those that were judged: ", lines.front()), kJudgeAgain);
   }
 
   void model_card() {
@@ -125,14 +142,24 @@ class Checklist {
       fail(item, "stale", cat(path, " is about another checkpoint than ", folder), "evaluate the selected checkpoint again");
   }
 
+  // A report that was judged is the one that is there.
+  void judged(RequiredArtifact& item, const std::string& path, const Json& digest) {
+    if (!digest.is_string() || digest.get_ref<const std::string&>().empty()) return;
+    if (!files_.contains(path)) fail(item, "missing", cat(path, " is not there"), kRunAgain);
+    else if (files_.digest(path).hex() != digest) fail(item, "stale", cat(path, " is not the one that was judged"), kJudgeAgain);
+  }
+  static Json member(const Json& object, const char* key) { return object.is_object() ? object.value(key, Json(nullptr)) : Json(nullptr); }
+
   const RunFiles& files_;
+  const ReplayAttempt& replay_;
+  Json judged_;  // the evidence as it was when the gate judged; null when unknown
   std::deque<RequiredArtifact> items_;  // references stay valid
 };
 
 }  // namespace
 
-std::vector<RequiredArtifact> required_artifacts(const RunFiles& files) {
-  Checklist list(files);
+std::vector<RequiredArtifact> required_artifacts(const RunFiles& files, const ReplayAttempt& replay) {
+  Checklist list(files, replay);
   list.git_commit();
   list.dataset_pack();
   list.reports();

@@ -48,7 +48,7 @@ std::string external_section(const Json& list) {
   for (const auto& item : list) {
     const Json summary = at(item, {"summary"});
     rows.push_back({text_at(item, {"name"}, ""), figure(at(summary, {"num_examples"})), percent(at(summary, {"acc"}), at(summary, {"acc_ci"})),
-                    percent(at(summary, {"acc_norm"}), at(summary, {"acc_norm_ci"})), percent(at(summary, {"choice_accuracy"}), at(summary, {"choice_accuracy_ci"})),
+                    percent(at(summary, {"acc_norm"}), at(summary, {"acc_norm_ci"})), percent(at(summary, {"label_likelihood_accuracy"}), at(summary, {"label_likelihood_accuracy_ci"})),
                     percent(at(summary, {"choice_random_baseline"}))});
   }
   return "\n## External benchmarks\n\n" + markdown_table({"benchmark", "rows", "acc", "acc_norm", "label likelihood", "chance"}, rows, " :");

@@ -1,4 +1,5 @@
 // `run verify` and `run inspect-bundle`: what a stranger does with a bundle.
+#include <map>
 #include <set>
 
 #include "evidence/bundle_manifest.hpp"
@@ -16,7 +17,7 @@ using base::Json;
 
 class Verifier {
  public:
-  explicit Verifier(const RunFiles& files) : files_(files) {
+  explicit Verifier(const RunFiles& files) : files_(files), attempt_(try_replay(files)) {
     for (const auto& path : files_.list()) names_.insert(path);
   }
 
@@ -50,12 +51,15 @@ class Verifier {
     }
     for (const auto& path : names_)
       if (!listed.contains(path)) problem(path, "is not listed in the manifest");
-    for (const auto& item : manifest.value("required_artifacts", Json::array()))
-      if (item.value("status", std::string()) == "present") promised_.insert(item.value("name", std::string()));
+    for (const auto& item : manifest.value("required_artifacts", Json::array())) {
+      const std::string name = item.value("name", std::string());
+      if (item.value("status", std::string()) == "present") promised_.insert(name);
+      for (const auto& file : item.value("files", Json::array())) owner_.emplace(file.get<std::string>(), name);
+    }
   }
 
-  // A run directory has no list of digests; its summary names the files that it is about.
-  void summary() {
+  // The summary names the files that it is about. A bundle may lack some: its own lists say which.
+  void summary(bool bundle) {
     const Json summary = read("summary.json");
     if (summary.is_null()) return;
     const Json artifacts = summary.value("artifacts", Json::object());
@@ -63,8 +67,8 @@ class Verifier {
       if (!artifact.is_object() || !artifact.contains("sha256") || artifact.at("sha256").is_null()) continue;
       const std::string path = artifact.value("path", std::string());
       const auto digest = files_.contains(path) ? std::optional(files_.digest(path)) : artifact_digest(files_, path);
-      if (!digest) problem(path, "is missing");
-      else if (digest->hex() != artifact.at("sha256")) problem(path, "is not the one that summary.json names");
+      if (!digest && !bundle) problem(path, "is missing");
+      else if (digest && digest->hex() != artifact.at("sha256")) problem(path, "is not the one that summary.json names");
     }
   }
 
@@ -95,34 +99,37 @@ class Verifier {
   }
 
   void required() {
-    artifacts_ = required_artifacts(files_);
-    for (const auto& item : artifacts_)
-      if (promised_.contains(item.name) && item.status != "present") problem(item.name, cat("the artifact is ", item.status, ": ", item.problem));
+    artifacts_ = required_artifacts(files_, attempt_);
+    for (const auto& item : artifacts_) {
+      owner_.emplace(item.name, item.name);
+      for (const auto& file : item.files) owner_.emplace(file, item.name);
+      // A program built from changed sources is no fault of the files: strict bundles refuse it, a check of digests does not.
+      const bool altered = item.status == "damaged" || item.status == "stale";
+      if (promised_.contains(item.name) ? item.status != "present" : altered && item.name != "git_commit")
+        problem(item.name, cat("the artifact is ", item.status, ": ", item.problem));
+    }
   }
 
   void gate() {
-    try {
-      replay_ = replay_gate(files_);
-    } catch (const base::Error& error) {
-      return problem("gate/gate.json", cat("the gate cannot be replayed: ", error.details().what));
-    }
-    first_of("gate/gate_evidence.json", replay_->evidence_differences);
-    first_of("gate/gate.json", replay_->verdict_differences);
+    if (!attempt_.replay) return problem(kVerdictFile, cat("the gate cannot be replayed: ", attempt_.failure));
+    first_of(kEvidenceFile, attempt_.replay->evidence_differences);
+    first_of(kVerdictFile, attempt_.replay->verdict_differences);
   }
 
   base::CommandOutput result(const std::string& target) const {
     Json problems = Json::array();
     std::string text;
     for (const auto& [file, what] : problems_) {
-      problems.push_back({{"file", file}, {"problem", what}});
-      text += cat("  ", file, ": ", what, "\n");
+      const auto owner = owner_.find(file);
+      problems.push_back({{"file", file}, {"artifact", owner == owner_.end() ? Json(nullptr) : Json(owner->second)}, {"problem", what}});
+      text += cat("  ", file, ": ", what, owner == owner_.end() || owner->second == file ? "" : cat(" (part of the ", owner->second, ")"), "\n");
     }
     uint64_t bytes = 0;
     for (const auto& name : names_) bytes += files_.size(name);
     const bool good = problems_.empty();
     Json json{{"status", good ? "verified" : "failed"}, {"target", target}, {"files", names_.size()}, {"bytes", bytes}, {"problems", problems},
-              {"required_artifacts", to_json(artifacts_)}, {"gate", replay_ ? to_json(*replay_) : Json(nullptr)}};
-    if (replay_) text += cat("release gate, judged again: ", replay_->verdict.status, " (", replay_->verdict.summary, ")\n");
+              {"required_artifacts", to_json(artifacts_)}, {"gate", attempt_.replay ? to_json(*attempt_.replay) : Json(nullptr)}};
+    if (attempt_.replay) text += cat("release gate, judged again: ", attempt_.replay->verdict.status, " (", attempt_.replay->verdict.summary, ")\n");
     text += good ? cat("verified: ", names_.size(), " files, ", base::human_bytes(bytes), "; every digest and every tie holds\n")
                  : cat("FAILED: ", problems_.size(), problems_.size() == 1 ? " problem" : " problems", " in ", names_.size(), " files\n");
     return {std::move(json), std::move(text)};
@@ -158,7 +165,8 @@ class Verifier {
   std::set<std::string> names_, promised_;
   std::vector<std::pair<std::string, std::string>> problems_;
   std::vector<RequiredArtifact> artifacts_;
-  std::optional<Replay> replay_;
+  std::map<std::string, std::string> owner_;  // file -> required artifact
+  const ReplayAttempt attempt_;
 };
 
 }  // namespace
@@ -170,9 +178,8 @@ base::CommandOutput verify(const VerifyOptions& options) {
   if (bundle) {
     verifier.digest_list();
     verifier.manifest();
-  } else {
-    verifier.summary();
   }
+  verifier.summary(bundle);
   verifier.artifact_folders();
   verifier.tokenizer();
   verifier.required();

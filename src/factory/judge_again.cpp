@@ -78,7 +78,7 @@ base::CommandOutput judge_again(base::FileSystem& files, const JudgeAgainOptions
   }
   const auto verdict = evidence::judge_run(files, dir, gate::parse_gate_profile(profile, "--profile"));
   summary["long_run_gate"] = gate::to_json(verdict);
-  for (const auto& [name, path] : {std::pair{"gate", "gate/gate.json"}, {"gate_evidence", "gate/gate_evidence.json"}, {"honesty_json", "honesty/honesty_report.json"}, {"honesty_report", "honesty/report.md"}})
+  for (const auto& [name, path] : {std::pair{"gate", "gate/gate.json"}, {"gate_report", "gate/gate.md"}, {"gate_evidence", "gate/gate_evidence.json"}, {"honesty_json", "honesty/honesty_report.json"}, {"honesty_report", "honesty/report.md"}})
     summary["artifacts"][name] = evidence::artifact(dir, dir / path);
   evidence::write_summary(files, dir, summary);
   return {gate::to_json(verdict), gate::gate_table(verdict)};

@@ -172,12 +172,12 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
   for (const auto& [name, path] : std::initializer_list<std::pair<const char*, const char*>>{
            {"run", "run.json"}, {"corpus_manifest", "corpus_manifest.json"}, {"corpus_report", "corpus_report.md"}, {"preflight_json", "preflight.json"},
            {"preflight_report", "preflight.md"}, {"honesty_json", "honesty/honesty_report.json"}, {"honesty_report", "honesty/report.md"},
-           {"tokenizer", "tokenizer.json"}, {"token_shards", "base/token_shards"}, {"base_report", "base/train_report.json"},
+           {"tokenizer", "tokenizer.json"}, {"token_shards", "base/token_shards"}, {"base_report", "base/train_report.json"}, {"base_curves", "base/curves.svg"},
            {"base_eval_checkpoint", "base/checkpoint"}, {"base_ema_checkpoint", "base/ema_checkpoint"}, {"base_last_checkpoint", "base/last_checkpoint"},
-           {"sft_report", "sft/sft_report.json"}, {"sft_eval_checkpoint", "sft/checkpoint"}, {"sft_ema_checkpoint", "sft/ema_checkpoint"},
+           {"sft_report", "sft/sft_report.json"}, {"sft_curves", "sft/curves.svg"}, {"sft_eval_checkpoint", "sft/checkpoint"}, {"sft_ema_checkpoint", "sft/ema_checkpoint"},
            {"sft_last_checkpoint", "sft/last_checkpoint"}, {"aligned_eval_checkpoint", "sft/checkpoint"}, {"sft_fit_report", "sft_fit/eval_report.json"},
-           {"sft_fit_heldout_report", "sft_fit_heldout/eval_report.json"}, {"eval_report", "eval/eval_report.json"}, {"gate", "gate/gate.json"},
-           {"gate_evidence", "gate/gate_evidence.json"}, {"metrics", "metrics.jsonl"}})
+           {"sft_fit_heldout_report", "sft_fit_heldout/eval_report.json"}, {"eval_report", "eval/eval_report.json"}, {"eval_report_md", "eval/report.md"},
+           {"inputs", "inputs/inputs.json"}, {"gate", "gate/gate.json"}, {"gate_report", "gate/gate.md"}, {"gate_evidence", "gate/gate_evidence.json"}, {"metrics", "metrics.jsonl"}})
     facts.artifacts[name] = relative(run, path);
   facts.total_seconds = seconds;
   facts.build = base::build_info_json();

@@ -172,7 +172,8 @@ void base_stage(RunContext& run) {
                .options = key_options(run, "base_", kModelFields)};
   key.options.update(run.picked({"val_tokens", "base_dataset_mode", "split_mode"}));
   refuse_changed_training(run, key);
-  run_stage(run, 5, key, {"base/checkpoint", "base/last_checkpoint", "base/train_report.json"}, [&] {
+  // What later stages read: a bundle leaves last_checkpoint out, and a run restored from it must not train again.
+  run_stage(run, 5, key, {"base/checkpoint", "base/train_report.json"}, [&] {
     const auto shards = std::make_shared<const train::TokenShards>(run.at("base/token_shards"));
     const auto mode = options.split_mode == "window" ? train::SplitMode::kWindow : train::SplitMode::kDocument;
     const auto split = train::split_tokens(shards, options.val_tokens, config.context_size, mode);
@@ -223,7 +224,7 @@ void sft_stage(RunContext& run) {
                                           {"chat", base::sha256_file(run.chat_input).hex()}},
                .options = key_options(run, "sft_", {"sft_sampling", "sft_packing"})};
   refuse_changed_training(run, key);
-  run_stage(run, 6, key, {"sft/checkpoint", "sft/last_checkpoint", "sft/sft_report.json"}, [&] {
+  run_stage(run, 6, key, {"sft/checkpoint", "sft/sft_report.json"}, [&] {
     const auto start = train::load_checkpoint(run.at("base/checkpoint"));
     const auto rows = tasks::read_chat_rows(run.chat_input);
     const auto data = train::prepare_sft(*run.tokenizer, rows, start.config.context_size, static_cast<uint64_t>(options.seed));

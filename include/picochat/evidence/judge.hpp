@@ -3,6 +3,7 @@
 // replays a verdict for somebody who has the files only.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,9 @@
 #include "picochat/gate/release_gate.hpp"
 
 namespace picochat::evidence {
+
+inline constexpr const char* kEvidenceFile = "gate/gate_evidence.json";  // what was judged
+inline constexpr const char* kVerdictFile = "gate/gate.json";
 
 // Never throws on what a report holds: a report that is damaged becomes a fault that names its file.
 gate::GateEvidence collect_gate_evidence(const RunFiles& files);
@@ -28,6 +32,12 @@ struct Replay {
 };
 // A run without gate/gate.json or gate/gate_evidence.json: BadInput saying how to make them.
 Replay replay_gate(const RunFiles& files);
+// The same for files that may be damaged: the replay, or why there is none.
+struct ReplayAttempt {
+  std::optional<Replay> replay;
+  std::string failure;
+};
+ReplayAttempt try_replay(const RunFiles& files);
 base::Json to_json(const Replay& replay);
 std::string replay_text(const Replay& replay);
 

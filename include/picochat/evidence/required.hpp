@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "picochat/base/json.hpp"
+#include "picochat/evidence/judge.hpp"
 #include "picochat/evidence/run_files.hpp"
 
 namespace picochat::evidence {
@@ -18,8 +19,8 @@ struct RequiredArtifact {
   std::string problem, remedy;     // when it is not present
 };
 
-// In the founding document's order. Never throws on what the files hold.
-std::vector<RequiredArtifact> required_artifacts(const RunFiles& files);
+// In the founding document's order. Never throws on what the files hold. replay: try_replay() of the same files.
+std::vector<RequiredArtifact> required_artifacts(const RunFiles& files, const ReplayAttempt& replay);
 base::Json to_json(const std::vector<RequiredArtifact>& artifacts);
 
 }  // namespace picochat::evidence
