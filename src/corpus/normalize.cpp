@@ -1,3 +1,6 @@
+#include <array>
+#include <cstring>
+
 #include "picochat/base/digest.hpp"
 #include "picochat/base/unicode.hpp"
 #include "picochat/corpus/document.hpp"
@@ -6,6 +9,57 @@ namespace picochat::corpus {
 namespace {
 
 bool is_ascii_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Eight bytes at a time: the top bit of each byte of the result says whether that byte, below 0x80, is at
+// least `least`.
+constexpr uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes;
+uint64_t at_least(uint64_t bytes, uint64_t least) { return (bytes + (0x80 - least) * kOnes) & kTops; }
+
+// Lower-cases eight ASCII bytes and makes their white space blanks, unless one would be dropped (white space
+// after white space) or is not ASCII: then false, and nothing is written. space: the byte before was white space.
+bool normalize_eight(const char* in, char* out, bool& space) {
+  uint64_t bytes;
+  std::memcpy(&bytes, in, 8);
+  if (bytes & kTops) return false;
+  const uint64_t control = at_least(bytes, '\t') & ~at_least(bytes, '\r' + 1);
+  const uint64_t spaces = control | (at_least(bytes, ' ') & ~at_least(bytes, ' ' + 1));
+  if (spaces & (spaces << 8 | (space ? 0x80 : 0))) return false;
+  const uint64_t upper = at_least(bytes, 'A') & ~at_least(bytes, 'Z' + 1);
+  bytes = (bytes & ~((control >> 7) * 0xFF)) | control >> 2 | upper >> 2;  // bit 5 makes a blank of 0, a small letter of a capital
+  std::memcpy(out, &bytes, 8);
+  space = spaces >> 63;
+  return true;
+}
+
+bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
+
+// U+0800 to U+0FFF and U+3000 to U+9FFF (Indic scripts, Thai, Japanese, Chinese) have no capitals, and one white space.
+bool is_caseless(std::string_view text, size_t i) {
+  const auto lead = static_cast<unsigned char>(text[i]);
+  if ((lead != 0xE0 && (lead < 0xE3 || lead > 0xE9)) || i + 3 > text.size() || !continues(text[i + 1]) || !continues(text[i + 2])) return false;
+  const auto second = static_cast<unsigned char>(text[i + 1]);
+  return lead == 0xE0 ? second >= 0xA0 : lead != 0xE3 || second != 0x80 || static_cast<unsigned char>(text[i + 2]) != 0x80;
+}
+
+// Of code points below U+0800: the UTF-8 of its lower case; empty for white space.
+struct Lowered {
+  char bytes[3];
+  uint8_t length;
+};
+const std::array<Lowered, 0x800>& lowered_two_bytes() {
+  static const auto table = [] {
+    std::array<Lowered, 0x800> out{};
+    for (char32_t c = 0x80; c < 0x800; ++c) {
+      if (base::char_class(c) == base::CharClass::kSpace) continue;
+      std::string bytes;
+      base::append_utf8(bytes, base::to_lower(c));
+      bytes.copy(out[c].bytes, 3);
+      out[c].length = static_cast<uint8_t>(bytes.size());
+    }
+    return out;
+  }();
+  return table;
+}
 
 }  // namespace
 
@@ -16,7 +70,13 @@ void append_normalized(std::string& out, std::string_view text) {
   out.resize(start + text.size() + 8);
   size_t n = start;
   bool space = true;  // also drops leading white space
+  std::string lowered;
+  const auto& two_bytes = lowered_two_bytes();
   for (size_t i = 0; i < text.size();) {
+    if (i + 8 <= text.size() && normalize_eight(text.data() + i, out.data() + n, space)) {
+      i += 8, n += 8;
+      continue;
+    }
     auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x80) {
       const bool is_space = is_ascii_space(c);
@@ -26,14 +86,28 @@ void append_normalized(std::string& out, std::string_view text) {
       ++i;
       continue;
     }
-    const base::CodePoint point = base::decode_utf8(text, i);
+    if (is_caseless(text, i)) {
+      std::memcpy(out.data() + n, text.data() + i, 3);
+      i += 3, n += 3;
+      space = false;
+      continue;
+    }
     if (n + (text.size() - i) + 8 > out.size()) out.resize(out.size() + out.size() / 2 + 16);
+    if (c >= 0xC2 && c < 0xE0 && i + 1 < text.size() && continues(text[i + 1])) {
+      const Lowered& low = two_bytes[static_cast<size_t>(c & 0x1F) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3F)];
+      std::memcpy(out.data() + n, low.length ? low.bytes : " ", low.length ? 3 : 1);
+      n += low.length ? low.length : !space;
+      space = low.length == 0;
+      i += 2;
+      continue;
+    }
+    const base::CodePoint point = base::decode_utf8(text, i);
     if (point.valid && base::char_class(point.value) == base::CharClass::kSpace) {
       out[n] = ' ';
       n += !space;
       space = true;
     } else {
-      std::string lowered;
+      lowered.clear();
       if (point.valid) base::append_utf8(lowered, base::to_lower(point.value));
       else lowered.assign(text.substr(i, point.length));
       for (char byte : lowered) out[n++] = byte;

@@ -141,7 +141,8 @@ std::string markdown(const Json& report) {
   out += count_table("variant", sft["variants"], eval["variants"]);
   out += count_table("right letter", sft["choice_letters"], eval["choice_letters"]);
   out += "| arithmetic stage | SFT problems | operands | eval problems | operands |\n| --- | ---: | --- | ---: | --- |\n";
-  for (const auto& [stage, of] : sft["arithmetic"].items()) {
+  for (const auto& item : sft["arithmetic"].items()) {
+    const std::string& stage = item.key();
     auto cells = [&](const Json& side) {
       if (!side.contains(stage)) return std::string("0 | - ");
       const Json& row = side[stage];

@@ -3,6 +3,8 @@
 
 #include "corpus/corpus_test_util.hpp"
 #include "corpus/cursor.hpp"
+#include "picochat/base/random.hpp"
+#include "picochat/base/unicode.hpp"
 
 namespace picochat::corpus {
 namespace {
@@ -190,6 +192,36 @@ TEST(Documents, VisitorMayStop) {
   int seen = 0;
   open_input(folder.path()).for_each_document([&](Document&&) { return ++seen < 2; });
   EXPECT_EQ(seen, 2);
+}
+
+// One code point after the other, as the rule is stated.
+std::string plainly_normalized(std::string_view text) {
+  std::string out;
+  bool space = false;
+  for (size_t i = 0; i < text.size();) {
+    const base::CodePoint point = base::decode_utf8(text, i);
+    if (point.valid && base::char_class(point.value) == base::CharClass::kSpace) {
+      space = true;
+    } else {
+      if (space && !out.empty()) out += ' ';
+      space = false;
+      if (point.valid) base::append_utf8(out, base::to_lower(point.value));
+      else out += text.substr(i, point.length);
+    }
+    i += point.length;
+  }
+  return out;
+}
+
+TEST(NormalizedText, EightBytesAtATimeGiveWhatOneDoes) {
+  base::Random random(3, "normalize");
+  const std::vector<std::string> parts = {"A", "z", "@", "[", "`", "{", "0", " ", " ", "\t", "\r", "\n", "\x0E", "\x08", "\x1F", "!", "\xC3\x89", "\xC2\xA0", "\xE3\x80\x80", "\xE3\x80\x81", "\xE4\xB8\xAD", "\xE0\xB8\x81", "\xE0\x80\x80", "\xE3\x80", "\xD0\x9F", "\xC8\xBA", "\xC4\xB0", "\xE1\x9A\x80", "\xE2\x92\xB6", "\xF0\x90\x90\x80", "\xC3", "\xFF", "\x7F", "words of usual length "};
+  for (int round = 0; round < 20000; ++round) {
+    std::string text, out = "before";
+    for (uint64_t n = random.below(40); n > 0; --n) text += parts[random.below(parts.size())];
+    append_normalized(out, text);
+    ASSERT_EQ(out, "before" + plainly_normalized(text)) << ::testing::PrintToString(text);
+  }
 }
 
 TEST(NormalizedText, CaseAndWhiteSpaceDoNotMatterInAnyScript) {
