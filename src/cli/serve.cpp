@@ -1,6 +1,7 @@
 #include "bind.hpp"
 #include "picochat/serve/generate.hpp"
 #include "picochat/serve/serve.hpp"
+#include "picochat/serve/web.hpp"
 #include "subcommands.hpp"
 
 namespace picochat::cli {
@@ -10,6 +11,7 @@ std::vector<Command> serve_commands() {
       bind({"generate"}, "let a model go on from a text", serve::generate_options(), [](const serve::GenerateOptions& o, const Invocation&) { return serve::run_generate(o); }),
       bind({"chat"}, "talk with a model at the terminal", serve::chat_options(), [](const serve::ChatOptions& o, const Invocation&) { return serve::run_chat(o); }),
       bind({"serve"}, "one model behind an OpenAI-compatible API, for trying it out", serve::serve_options(), [](const serve::ServeOptions& o, const Invocation&) { return serve::run_serve(o); }),
+      bind({"web"}, "a page that watches runs, compares them and talks with their models", serve::web_options(), [](const serve::WebOptions& o, const Invocation&) { return serve::run_web(o); }),
   };
 }
 

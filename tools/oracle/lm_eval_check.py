@@ -2,7 +2,9 @@
 """Compares `picochat eval external` with lm-evaluation-harness on the same model and rows, offline.
 
   lm_eval_check.py --export DIR --report eval_report.json --rows FILE.jsonl --layout arc|mmlu [--tolerance 1e-3]
+                   [--server http://127.0.0.1:8000]
 
+With --server the harness asks a running `picochat serve` (its model type local-completions) and takes only the tokenizer from --export.
 --export: what `picochat export hf` wrote for the checkpoint (float32); --report: what `picochat eval external` wrote; --rows:
 the benchmark as JSON Lines (for MMLU: question, choices, answer, subject). Prints the largest difference of any choice's
 log-likelihood, both accuracies and the rows that differ; exits with 1 above the tolerance or with more than two differing rows.
@@ -33,7 +35,23 @@ doc_to_choice: ["A", "B", "C", "D"]
 }
 
 
-def harness(export, rows, layout, subject):
+def model_and_args(export, server):
+    if not server:
+        return "hf", {"pretrained": str(export), "dtype": "float32", "trust_remote_code": True, "add_bos_token": True}
+    context = json.loads(pathlib.Path(export, "config.json").read_text())["max_position_embeddings"]
+    return "local-completions", {
+        "base_url": server.rstrip("/") + "/v1/completions",
+        "model": "picochat",
+        "tokenizer": str(export),
+        "tokenizer_backend": "huggingface",
+        "trust_remote_code": True,
+        "add_bos_token": True,
+        "max_length": context,
+        "num_concurrent": 8,
+    }
+
+
+def harness(export, rows, layout, subject, server):
     import lm_eval
     from lm_eval.tasks import TaskManager
 
@@ -56,12 +74,13 @@ metric_list:
     higher_is_better: true
 """
         pathlib.Path(folder, "picochat_check.yaml").write_text(task)
+        model, model_args = model_and_args(export, server)
         results = lm_eval.simple_evaluate(
-            model="hf",
-            model_args={"pretrained": str(export), "dtype": "float32", "trust_remote_code": True, "add_bos_token": True},
+            model=model,
+            model_args=model_args,
             tasks=["picochat_check"],
             task_manager=TaskManager(include_path=folder, include_defaults=False),
-            device="cpu",
+            device=None if server else "cpu",
             batch_size=8,
             log_samples=True,
             bootstrap_iters=0,
@@ -77,13 +96,14 @@ def main():
     parser.add_argument("--report", required=True)
     parser.add_argument("--rows", required=True)
     parser.add_argument("--layout", choices=TASKS, required=True)
+    parser.add_argument("--server", help="address of a running picochat serve")
     parser.add_argument("--tolerance", type=float, default=1e-3)
     args = parser.parse_args()
 
     report = json.loads(pathlib.Path(args.report).read_text())
     examples = sorted(report["examples"], key=lambda e: e["line"])
     subject = examples[0]["subject"].replace("_", " ")
-    theirs, acc, acc_norm = harness(args.export, args.rows, args.layout, subject)
+    theirs, acc, acc_norm = harness(args.export, args.rows, args.layout, subject, args.server)
     if len(theirs) != len(examples):
         sys.exit(f"{len(theirs)} rows there, {len(examples)} here")
 
@@ -91,6 +111,8 @@ def main():
     for example, other in zip(examples, theirs):
         ours = example["choice_logprobs"]
         worst = max(worst, *(abs(a - b) for a, b in zip(ours, other)))
+        if max(abs(a - b) for a, b in zip(ours, other)) > args.tolerance:
+            print(f"line {example['line']}: {ours} here, {other} there", file=sys.stderr)
         differing += ours.index(max(ours)) != other.index(max(other))
     summary = report["summary"]
     print(f"rows {len(examples)}, choices {sum(len(o) for o in theirs)}")

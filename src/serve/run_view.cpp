@@ -1,0 +1,230 @@
+#include "serve/run_view.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/serve/model_source.hpp"
+
+namespace picochat::serve {
+namespace {
+
+using base::cat;
+using base::Json;
+using base::Path;
+
+constexpr std::array<const char*, 8> kStages = {"corpus", "honesty", "tokenizer", "token_shards", "base", "sft", "dpo", "eval"};
+constexpr size_t kMostRows = 200, kMostPoints = 500;
+constexpr uintmax_t kLargestReport = 256u << 20;
+
+// A report that is not there is null; one that cannot be read is null too, and said.
+Json read_report(const Path& path, Json* problems) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(path, error)) return nullptr;
+  try {
+    if (std::filesystem::file_size(path) > kLargestReport) throw base::bad_input({.what = "too large to be shown", .where = path.filename().string()});
+    return base::read_json(path);
+  } catch (const std::exception& problem) {
+    if (problems) problems->push_back(cat(path.filename().string(), ": ", base::replace_all(problem.what(), "\n", "; ")));
+    return nullptr;
+  }
+}
+
+// object.at(key), or null, whatever `object` is.
+Json at(const Json& object, const char* key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? Json(nullptr) : *found;
+}
+
+// A process of this program holds the run's lock.
+bool is_running(const Path& run) {
+  std::error_code error;
+  if (!std::filesystem::is_regular_file(run / ".lock", error)) return false;
+  const std::string pid(base::trim(base::read_file(run / ".lock")));
+  if (pid.empty() || pid.find_first_not_of("0123456789") != std::string::npos) return false;
+  const Path name = Path("/proc") / pid / "comm";
+  return std::filesystem::exists(name, error) && base::trim(base::read_file(name)) == "picochat";
+}
+
+bool is_run(const Path& folder) {
+  std::error_code error;
+  return std::filesystem::is_regular_file(folder / "run.json", error);
+}
+
+std::filesystem::file_time_type last_change(const Path& run) {
+  std::filesystem::file_time_type latest{};
+  for (const char* name : {"run.json", "metrics.jsonl", "progress.json", "summary.json"}) {
+    std::error_code error;
+    const auto time = std::filesystem::last_write_time(run / name, error);
+    if (!error) latest = std::max(latest, time);
+  }
+  return latest;
+}
+
+double seconds_since(std::filesystem::file_time_type time) { return std::chrono::duration<double>(std::filesystem::file_time_type::clock::now() - time).count(); }
+
+// The value that an option of run.json was resolved to.
+Json option(const Json& run, const char* name) { return at(at(at(run, "options"), name), "value"); }
+
+Json stage_list(const Path& run, const Json& summary) {
+  Json out = Json::array();
+  const Json timed = at(at(summary, "timing"), "stages");
+  for (const char* stage : kStages) {
+    const Json record = read_report(run / "stages" / cat(stage, ".json"), nullptr);
+    if (record.is_null() && std::string_view(stage) == "dpo") continue;  // most runs have none
+    Json seconds;
+    if (timed.is_array())
+      for (const Json& entry : timed)
+        if (at(entry, "stage") == stage) seconds = at(entry, "seconds");
+    out.push_back({{"name", stage}, {"status", record.is_null() ? Json("pending") : at(record, "status")}, {"seconds", seconds}});
+  }
+  return out;
+}
+
+// Checks that did not pass, the worst first.
+Json findings(const Json& preflight) {
+  Json out = Json::array();
+  const Json checks = at(preflight, "checks");
+  if (!checks.is_array()) return out;
+  for (const char* status : {"block", "warn", "not_measured", "deferred_to_host"})
+    for (const Json& check : checks)
+      if (at(check, "status") == status) out.push_back({{"name", at(check, "name")}, {"status", status}, {"message", at(check, "message")}, {"remedy", at(check, "remedy")}});
+  return out;
+}
+
+int64_t passed(const Json& preflight) {
+  const Json checks = at(preflight, "checks");
+  return !checks.is_array() ? 0 : std::count_if(checks.begin(), checks.end(), [](const Json& check) { return at(check, "status") == "pass"; });
+}
+
+Json scoreboard(const Json& report) {
+  const Json breakdown = at(at(report, "summary"), "category_breakdown");
+  if (!breakdown.is_object()) return nullptr;
+  Json rows = Json::array();
+  for (const auto& [category, bucket] : breakdown.items())
+    rows.push_back({{"category", category}, {"passed", at(bucket, "num_passed")}, {"scored", at(bucket, "num_scored")}, {"rate", at(bucket, "pass_rate")},
+                    {"low", at(at(bucket, "pass_rate_ci"), "low")}, {"high", at(at(bucket, "pass_rate_ci"), "high")}});
+  return {{"passed", at(at(report, "summary"), "num_passed")}, {"scored", at(at(report, "summary"), "num_scored")}, {"rate", at(at(report, "summary"), "pass_rate")},
+          {"categories", std::move(rows)}};
+}
+
+Json samples(const Path& run, const Json& eval) {
+  Json base_text;
+  std::error_code error;
+  if (std::filesystem::is_regular_file(run / "base/sample.txt", error)) base_text = base::read_file(run / "base/sample.txt").substr(0, 4000);
+  auto rows = [&](const char* verdict) {
+    Json out = Json::array();
+    const Json list = at(at(eval, "generations"), verdict);
+    if (list.is_array())
+      for (const Json& row : list)
+        out.push_back({{"category", at(row, "category")}, {"user", at(row, "user")}, {"reply", at(row, "reply")}, {"reference", at(row, "reference_answer")}, {"reasons", at(row, "failure_reasons")}});
+    return out;
+  };
+  return {{"base", base_text}, {"good", rows("good")}, {"bad", rows("bad")}};
+}
+
+Json short_facts(const std::string& name, const Path& run, Json* problems) {
+  const Json record = read_report(run / "run.json", problems), progress = read_report(run / "progress.json", problems), gate = read_report(run / "gate/gate.json", problems);
+  const bool running = is_running(run);
+  const bool complete = std::filesystem::exists(run / "summary.json");
+  return {{"name", name}, {"scale", option(record, "scale")}, {"running", running}, {"complete", complete && !running}, {"started_at", at(at(record, "timing"), "started_at")},
+          {"seconds_since_change", seconds_since(last_change(run))}, {"stage", at(progress, "stage")}, {"step", at(progress, "step")}, {"max_steps", at(progress, "max_steps")},
+          {"progress", at(progress, "progress")}, {"train_loss", at(progress, "train_loss")}, {"val_bpb", at(at(progress, "latest_eval"), "val_bpb")},
+          {"verdict", at(gate, "status")}, {"has_model", newest_model(run).has_value()}};
+}
+
+}  // namespace
+
+RunView::RunView(Path folder) : folder_(std::move(folder)) {}
+
+std::vector<std::string> RunView::names() const {
+  if (is_run(folder_)) return {std::filesystem::absolute(folder_).lexically_normal().filename().string()};
+  std::vector<std::pair<std::filesystem::file_time_type, std::string>> found;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_, error))
+    if (is_run(entry.path())) found.emplace_back(last_change(entry.path()), entry.path().filename().string());
+  std::sort(found.rbegin(), found.rend());
+  std::vector<std::string> names;
+  for (auto& [time, name] : found) names.push_back(std::move(name));
+  return names;
+}
+
+std::optional<Path> RunView::find(const std::string& name) const {
+  const auto known = names();
+  if (std::find(known.begin(), known.end(), name) == known.end()) return {};
+  return is_run(folder_) ? folder_ : folder_ / name;
+}
+
+Json RunView::list() const {
+  Json out = Json::array();
+  for (const auto& name : names()) out.push_back(short_facts(name, *find(name), nullptr));
+  return {{"runs", std::move(out)}};
+}
+
+Json RunView::run(const std::string& name) {
+  const auto run = find(name);
+  if (!run) return nullptr;
+  Json problems = Json::array();
+  Json out = short_facts(name, *run, &problems);
+  const Json record = read_report(*run / "run.json", nullptr), summary = read_report(*run / "summary.json", &problems), preflight = read_report(*run / "preflight.json", &problems);
+  const Json gate = read_report(*run / "gate/gate.json", nullptr), eval = read_report(*run / "eval/eval_report.json", &problems);
+  out["command"] = at(record, "command");
+  out["device"] = at(at(record, "timing"), "device");
+  out["stages"] = stage_list(*run, summary);
+  {
+    std::lock_guard lock(mutex_);
+    // progress.json is written at evaluations and checkpoints; the metrics know each step.
+    if (const auto newest = tail(name).newest(); newest && out.at("running") == true) {
+      const Json last = option(record, newest->stage == "sft" ? "sft_steps" : "base_steps");
+      if (out.at("stage") != newest->stage || !out.at("max_steps").is_number()) out["max_steps"] = last;
+      out["stage"] = newest->stage, out["step"] = newest->step, out["train_loss"] = newest->train_loss;
+      if (out.at("max_steps").is_number() && out.at("max_steps") > 0) out["progress"] = newest->step / out.at("max_steps").get<double>();
+    }
+    const Json step = out.at("step"), last = out.at("max_steps");
+    const auto seconds = tail(name).step_seconds(out.at("stage").is_string() ? out.at("stage").get<std::string>() : "");
+    const bool measured = out.at("running") == true && seconds && step.is_number() && last.is_number();
+    out["stage_seconds_left"] = measured ? Json(*seconds * std::max(0.0, last.get<double>() - step.get<double>())) : Json(nullptr);
+  }
+  out["parameters"] = at(at(preflight, "budget"), "estimated_parameters");
+  out["preflight"] = preflight.is_null() ? Json(nullptr) : Json{{"status", at(preflight, "status")}, {"passed", passed(preflight)}, {"findings", findings(preflight)}};
+  out["gate"] = gate.is_null() ? Json(nullptr) : Json{{"status", at(gate, "status")}, {"profile", at(gate, "profile")}, {"issues", at(gate, "issues")}};
+  out["boards"] = Json::object();
+  for (const char* report : {"eval", "sft_fit", "sft_fit_heldout"})
+    out["boards"][report] = scoreboard(std::string_view(report) == "eval" ? eval : read_report(*run / report / "eval_report.json", &problems));
+  out["samples"] = samples(*run, eval);
+  out["problems"] = std::move(problems);
+  return out;
+}
+
+MetricsTail& RunView::tail(const std::string& name) {
+  auto [at, is_new] = tails_.try_emplace(name, *find(name) / "metrics.jsonl");
+  at->second.refresh();
+  return at->second;
+}
+
+Json RunView::curves(const std::string& name) {
+  if (!find(name)) return nullptr;
+  std::lock_guard lock(mutex_);
+  return tail(name).curves(kMostPoints);
+}
+
+Json RunView::failing(const std::string& name, const std::string& report, const std::string& category) const {
+  const auto run = find(name);
+  if (!run || (report != "eval" && report != "sft_fit" && report != "sft_fit_heldout")) return nullptr;
+  Json rows = Json::array();
+  int64_t count = 0;
+  const Json examples = at(read_report(*run / report / "eval_report.json", nullptr), "examples");
+  if (examples.is_array())
+    for (const Json& row : examples) {
+      if (at(row, "passed") != false || (!category.empty() && at(row, "category") != category)) continue;
+      if (++count > static_cast<int64_t>(kMostRows)) continue;
+      Json reply = at(row, "reply");
+      if (!at(row, "choice_predicted").is_null()) reply = cat("chose ", base::dump(at(row, "choice_predicted"), -1), ", right is ", base::dump(at(row, "correct_choice"), -1));
+      rows.push_back({{"category", at(row, "category")}, {"user", at(row, "user")}, {"reply", reply}, {"reference", at(row, "reference_answer")}, {"reasons", at(row, "failure_reasons")}});
+    }
+  return {{"rows", std::move(rows)}, {"count", count}};
+}
+
+}  // namespace picochat::serve
