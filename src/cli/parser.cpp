@@ -22,6 +22,8 @@ const std::map<std::string, std::string> kGroupSummaries{
     {"run", "train: from text to a verdict"},
     {"data", "look at, check and generate data"},
     {"tok", "train and use tokenizers"},
+    {"train", "one stage of training by itself"},
+    {"batch", "look at what training is fed"},
     {"eval", "ask a model and score its replies"},
     {"gate", "judge a run, or judge it again from its files"},
     {"export", "write a model for other programs"},

@@ -13,5 +13,6 @@ std::vector<Command> evidence_commands();
 std::vector<Command> scale_commands();
 std::vector<Command> export_commands();
 std::vector<Command> serve_commands();
+std::vector<Command> train_commands();
 
 }  // namespace picochat::cli

@@ -5,20 +5,23 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/base/threads.hpp"
+#include "stage_training.hpp"
 
 namespace picochat::factory {
 
 using base::cat;
 
-Json RunContext::picked(const std::vector<std::string>& fields) const {
+Json picked(const gate::RunOptions& options, const std::vector<std::string>& fields) {
   Json out = Json::object();
   for (const auto& name : fields) {
     const auto* field = gate::run_options().find(name);
     base::require(field != nullptr, "a stage key names known options");
-    out[name] = field->value(&options());
+    out[name] = field->value(&options);
   }
   return out;
 }
+
+Json RunContext::picked(const std::vector<std::string>& fields) const { return factory::picked(options(), fields); }
 
 void run_stage(RunContext& run, int number, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work) {
   const std::string title = cat(number, "/", kStages.size(), " ", key.stage);
@@ -35,18 +38,17 @@ void run_stage(RunContext& run, int number, const StageKey& key, const std::vect
   run.summary.stages.push_back({key.stage, base::monotonic_seconds() - begun, false});
 }
 
-void refuse_changed_training(RunContext& run, const StageKey& key) {
-  const auto state = run.cache.state(key.stage);
+void refuse_changed_training(const StageCache& cache, base::FileSystem& files, const StageKey& key, const Path& folder, const std::string& discard) {
+  const auto state = cache.state(key.stage);
   if (state == StageCache::State::kAbsent) return;
-  const auto changed = run.cache.differences(key);
+  const auto changed = cache.differences(key);
   if (changed.empty()) return;
-  const Path folder = run.at(key.stage);
   const bool finished = state == StageCache::State::kDone;
-  const bool resumable = !train::CheckpointSeries(run.files, folder / "resume_checkpoint").steps().empty();
+  const bool resumable = !train::CheckpointSeries(files, folder / "resume_checkpoint").steps().empty();
   if (!finished && !resumable) return;
-  throw base::usage_error({.what = cat("this run already has ", finished ? "finished" : "unfinished", " ", key.stage, " training made with other inputs or options"),
+  throw base::usage_error({.what = cat("the folder already has ", finished ? "finished" : "unfinished", " ", key.stage, " training made with other inputs or options"),
                            .where = folder.string(), .found = base::join(changed, "\n            "),
-                           .remedy = cat("give the earlier options to go on, choose another --out-dir, or add --fresh ", key.stage,
+                           .remedy = cat("give the earlier options to go on, choose another --out-dir, or add ", discard,
                                          " to discard that training and what follows from it")});
 }
 

@@ -50,8 +50,6 @@ struct RunContext {
 
 // Runs `work` unless the stage is current; prints which, and records the time.
 void run_stage(RunContext& run, int number, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work);
-// For base and sft: refuses to discard finished or resumable training when the key differs.
-void refuse_changed_training(RunContext& run, const StageKey& key);
 
 // inputs.cpp: copies of what the run was made from, so that its directory is whole without the pack
 void record_inputs(RunContext& run);

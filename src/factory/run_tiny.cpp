@@ -13,6 +13,7 @@
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/inspect.hpp"
 #include "picochat/tasks/task_pack.hpp"
+#include "availability.hpp"
 #include "earlier_runs.hpp"
 #include "preflight_facts.hpp"
 #include "run_context.hpp"
@@ -24,38 +25,6 @@ using base::cat;
 
 constexpr const char* kRunFile = "run.json";
 constexpr int64_t kDefaultSftRows = 1600, kDefaultEvalRows = 320;
-
-// What the command line knows and this engine cannot do is said before anything is read.
-void refuse_unbuilt(const gate::RunOptions& options) {
-  auto refuse = [](const std::string& flag, const std::string& remedy) {
-    throw base::usage_error({.what = cat(flag, " is not available in this version"), .where = "run tiny", .remedy = remedy});
-  };
-  if (options.dpo_input || options.dpo_steps > 0) refuse("--dpo-input", "leave it out; SFT is the last training stage");
-  if (options.sft_peft != "none") refuse("--sft-peft lora", "use --sft-peft none");
-  if (options.n_seeds > 1) refuse("--n-seeds", "start one run per --seed, each with its own --out-dir");
-  if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
-  if (options.tensorboard_log_dir) refuse("--tensorboard-log-dir", "read metrics.jsonl and the SVG curves in the run directory");
-}
-
-// Options that only a CUDA device gives a meaning: an explicit one that would change the arithmetic is
-// refused, the others are said to have no effect.
-void explain_cpu_options(const gate::ResolvedRunOptions& resolved) {
-  const auto& options = resolved.options;
-  auto explicit_flag = [&](const char* name) {
-    auto found = resolved.source.find(name);
-    return found != resolved.source.end() && found->second == gate::OptionSource::kFlag;
-  };
-  const bool reduced = options.precision == "bf16" || options.precision == "fp16";
-  if (reduced && explicit_flag("precision"))
-    throw base::usage_error({.what = cat("--precision ", options.precision, " needs a CUDA device"), .where = "run tiny",
-                             .remedy = "use --precision float32 or auto on the CPU, where float32 is also the faster one"});
-  std::vector<std::string> idle;
-  if (reduced) idle.push_back(cat("precision ", options.precision, " (float32 is used)"));
-  if (options.torch_compile) idle.push_back("compile");
-  if (options.gradient_checkpointing) idle.push_back("gradient checkpointing");
-  if (options.matmul_precision != "default") idle.push_back("matmul precision");
-  if (!idle.empty()) base::say(cat("device cpu: not applicable here: ", base::join(idle, ", ")));
-}
 
 corpus::CorpusOptions corpus_options(const gate::RunOptions& options) {
   if (!options.dataset_pack && !options.corpus_input && !options.corpus_recipe)
@@ -194,10 +163,11 @@ RunOutcome preflight_outcome(const RunContext& run) {
 RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& resolved, const std::string& command) {
   const double started = base::monotonic_seconds();
   const auto& options = resolved.options;
-  refuse_unbuilt(options);
+  refuse_unbuilt(options, "run tiny");
   if (!options.preflight_only) {
     resolve_device(options);
-    explain_cpu_options(resolved);
+    const auto precision = resolved.source.find("precision");
+    explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
   }
   const Path dir = options.out_dir;
   parse_benchmarks(options.external_eval);  // a wrong one is said before anything is read

@@ -16,6 +16,7 @@ double progress_of(int64_t step, int64_t max_steps) {
 double LearningRateSchedule::at(int64_t step) const {
   if (step <= warmup_steps) return peak * static_cast<double>(step) / static_cast<double>(warmup_steps);
   if (decay == "none") return peak;
+  if (decay == "exponential_rise") return peak * std::pow(min_ratio, 1 - std::clamp(progress_of(step, max_steps), 0.0, 1.0));
   const double progress =
       std::clamp(static_cast<double>(step - warmup_steps) / static_cast<double>(std::max<int64_t>(1, max_steps - warmup_steps)), 0.0, 1.0);
   const double shape = decay == "linear" ? 1 - progress : 0.5 * (1 + std::cos(std::numbers::pi * progress));

@@ -17,14 +17,13 @@ namespace {
 using base::cat;
 using base::Json;
 
-constexpr double kValidationFraction = 0.2;
 
 int64_t positions_of(const SftExample& example) { return static_cast<int64_t>(example.tokens.size()) - 1; }
 
 int64_t supervised_of(const SftExample& example) { return std::count(example.supervised.begin() + 1, example.supervised.end(), 1); }
 
 // Which of the examples are held out. Groups (or single rows) are taken in a seeded order.
-std::vector<bool> choose_validation(const std::vector<SftExample>& examples, const std::vector<tasks::ChatRow>& rows, uint64_t seed, std::string& method) {
+std::vector<bool> choose_validation(const std::vector<SftExample>& examples, const std::vector<tasks::ChatRow>& rows, uint64_t seed, double fraction, std::string& method) {
   std::vector<bool> held_out(examples.size());
   if (examples.size() < 2) {
     method = "single_example";
@@ -47,7 +46,7 @@ std::vector<bool> choose_validation(const std::vector<SftExample>& examples, con
   }
   base::Random random(seed, "sft-validation-split");
   random.shuffle(std::span(units));
-  const auto budget = static_cast<size_t>(std::max(1.0, std::floor(static_cast<double>(examples.size()) * kValidationFraction)));
+  const auto budget = static_cast<size_t>(std::max(1.0, std::floor(static_cast<double>(examples.size()) * fraction)));
   size_t taken = 0;
   for (size_t u = 0; u + 1 < units.size() && taken < budget; ++u)
     for (size_t i : units[u]) held_out[i] = true, ++taken;
@@ -78,7 +77,7 @@ Json side_report(const std::vector<SftExample>& examples) {
 
 }  // namespace
 
-SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tasks::ChatRow>& rows, int64_t context_size, uint64_t seed) {
+SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tasks::ChatRow>& rows, int64_t context_size, uint64_t seed, double val_fraction) {
   std::vector<SftExample> examples;
   std::map<std::string, int64_t> skipped;
   for (size_t i = 0; i < rows.size(); ++i) {
@@ -94,13 +93,13 @@ SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tas
                            .found = cat(rows.size(), " rows, all longer"), .remedy = "shorten the rows or use a larger --context-size"});
   SftData data;
   std::string method;
-  const auto held_out = choose_validation(examples, rows, seed, method);
+  const auto held_out = choose_validation(examples, rows, seed, val_fraction, method);
   for (size_t i = 0; i < examples.size(); ++i) (held_out[i] ? data.validation : data.train).push_back(std::move(examples[i]));
   if (method == "single_example") data.validation = data.train;
   data.report = {{"source_rows", rows.size()}, {"num_examples", data.train.size() + (method == "single_example" ? 0 : data.validation.size())},
                  {"truncated_examples", 0},
                  {"skipped_long_examples", std::accumulate(skipped.begin(), skipped.end(), int64_t{0}, [](int64_t n, const auto& s) { return n + s.second; })},
-                 {"skipped_long_category_counts", skipped}, {"split_method", method}, {"val_fraction", kValidationFraction},
+                 {"skipped_long_category_counts", skipped}, {"split_method", method}, {"val_fraction", val_fraction},
                  {"train", side_report(data.train)}, {"validation", side_report(data.validation)}};
   return data;
 }

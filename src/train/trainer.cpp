@@ -299,6 +299,7 @@ class Loop {
     if (state_.step >= options_.max_steps) return "max_steps";
     if (options_.early_stop_patience > 0 && state_.evals_without_improvement >= options_.early_stop_patience) return "early_stop";
     if (options_.max_minutes > 0 && base::monotonic_seconds() - started_ >= 60 * options_.max_minutes && state_.step > 0) return "max_minutes";
+    if (options_.stop_when && options_.stop_when()) return "stopped";
     return "";
   }
 

@@ -70,13 +70,16 @@ template <typename T> struct IsOptional : std::false_type {};
 template <typename T> struct IsOptional<std::optional<T>> : std::true_type { using Inner = T; };
 }  // namespace detail
 
+[[noreturn]] void throw_unknown_option(const std::string& key, const std::vector<std::string>& known, const std::string& where);
+
 // The table of a struct S. Members are bool, int64_t, double, std::string, std::vector<std::string>
 // (repeatable flag), or std::optional of the scalar ones.
 template <typename S>
 class OptionTable {
  public:
-  template <typename T>
-  OptionField& add(std::string name, T S::* member, std::string help) {
+  template <typename T, typename B>  // a member of S or of a base of it
+  OptionField& add(std::string name, T B::* member, std::string help) {
+    static_assert(std::is_base_of_v<B, S>);
     OptionField field;
     field.name = std::move(name);
     field.kind = detail::OptionTraits<T>::kKind;
@@ -96,6 +99,20 @@ class OptionTable {
       if constexpr (detail::IsOptional<T>::value) return source ? Json(*source) : Json(nullptr);
       else return Json(source);
     };
+    fields_.push_back(std::move(field));
+    return fields_.back();
+  }
+
+  // A field of the table of B, a base of S, under the name that this command gives it.
+  template <typename B>
+  OptionField& adopt(const OptionTable<B>& table, const std::string& field_name, const std::string& name) {
+    static_assert(std::is_base_of_v<B, S>);
+    const OptionField* found = table.find(field_name);
+    if (!found) throw_unknown_option(field_name, {}, "option table");
+    OptionField field = *found;
+    field.name = name;
+    field.assign = [assign = found->assign](void* object, const Json& value) { assign(static_cast<B*>(static_cast<S*>(object)), value); };
+    field.value = [get = found->value](const void* object) { return get(static_cast<const B*>(static_cast<const S*>(object))); };
     fields_.push_back(std::move(field));
     return fields_.back();
   }
@@ -126,8 +143,6 @@ class OptionTable {
   [[noreturn]] void refuse_unknown_option(const std::string& key, const std::string& where) const;
   std::vector<OptionField> fields_;
 };
-
-[[noreturn]] void throw_unknown_option(const std::string& key, const std::vector<std::string>& known, const std::string& where);
 
 template <typename S>
 void OptionTable<S>::refuse_unknown_option(const std::string& key, const std::string& where) const {

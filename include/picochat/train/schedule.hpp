@@ -12,7 +12,8 @@ struct LearningRateSchedule {
   std::string decay = "none";  // none, linear, cosine
   double min_ratio = 1;
 
-  // Linear warm-up to the peak, then from 1 down to min_ratio of it over the remaining steps.
+  // "exponential_rise" is the range test's: from min_ratio of the peak at step 1 to the peak at the last step.
+  // Else: linear warm-up to the peak, then from 1 down to min_ratio of it over the remaining steps.
   double at(int64_t step) const;
 };
 

@@ -24,9 +24,10 @@ struct SftData {
 };
 
 // Encodes the rows, skips (and counts) those longer than context_size + 1 tokens, and holds out a
-// fifth: whole groups when every row has one (and there are at least two), else single rows.
+// part: whole groups when every row has one (and there are at least two), else single rows.
 // BadInput when nothing is left to train on.
-SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tasks::ChatRow>& rows, int64_t context_size, uint64_t seed);
+SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tasks::ChatRow>& rows, int64_t context_size, uint64_t seed,
+                    double val_fraction = 0.2);
 
 struct SftOptions {
   int64_t context_size = 0, batch_size = 0, grad_accum_steps = 1;

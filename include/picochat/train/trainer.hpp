@@ -41,6 +41,7 @@ struct TrainerOptions {
   double checkpoint_minutes = 5;       // 0: off
   int64_t checkpoint_every_steps = 0;  // 0: off
   int64_t keep_checkpoints = 2;
+  std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
   std::string fingerprint;         // what the stage's key is made of; a checkpoint of another one is refused
   base::Json identity = base::Json::object();  // written into every checkpoint's metadata (tokenizer digest, base checkpoint, ...)

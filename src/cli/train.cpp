@@ -1,0 +1,21 @@
+#include "bind.hpp"
+#include "picochat/factory/train_commands.hpp"
+#include "subcommands.hpp"
+
+namespace picochat::cli {
+
+std::vector<Command> train_commands() {
+  auto& files = base::real_file_system();
+  return {
+      bind_output({"train", "base"}, "train a model on text", factory::train_base_options(),
+                  [&files](const factory::TrainBaseOptions& o) { return factory::train_base_command(files, o); }),
+      bind_output({"train", "sft"}, "fine-tune a checkpoint on conversations", factory::train_sft_options(),
+                  [&files](const factory::TrainSftOptions& o) { return factory::train_sft_command(files, o); }),
+      bind_output({"train", "lr-range"}, "how high the learning rate may be", factory::lr_range_options(),
+                  [&files](const factory::LrRangeOptions& o) { return factory::lr_range_command(files, o); }),
+      bind_output({"batch", "inspect"}, "what a training step is fed", factory::batch_inspect_options(),
+                  [&files](const factory::BatchInspectOptions& o) { return factory::batch_inspect_command(files, o); }),
+  };
+}
+
+}  // namespace picochat::cli

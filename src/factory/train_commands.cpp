@@ -1,0 +1,115 @@
+#include "picochat/factory/train_commands.hpp"
+
+#include "availability.hpp"
+#include "command_data.hpp"
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/eval/language_model.hpp"
+#include "picochat/gate/budget.hpp"
+#include "picochat/model/determinism.hpp"
+#include "run_context.hpp"
+#include "stage_training.hpp"
+
+namespace picochat::factory {
+namespace {
+
+using base::cat;
+
+void begin(const TrainCommandOptions& options, const std::string& command) {
+  refuse_unbuilt(options, command);
+  resolve_device(options);
+  explain_cpu_options(options, true, command);
+  model::set_compute_threads(static_cast<int>(options.threads));
+}
+
+// Only what this command makes may be in its folder.
+void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard) {
+  files.make_directories(dir);
+  const bool ours = std::filesystem::exists(dir / "stages");
+  for (const auto& entry : std::filesystem::directory_iterator(dir))
+    if (!ours && entry.path().filename() != ".lock")
+      throw base::bad_input({.what = "the output folder holds something else", .where = dir.string(), .found = entry.path().filename().string(),
+                             .remedy = "choose a new or empty --out-dir"});
+  if (!discard) return;
+  StageCache(files, dir).forget(stage);
+  for (const char* name : {"checkpoint", "last_checkpoint", "ema_checkpoint", "best", "resume_checkpoint"}) train::clear_stage(files, dir / name);
+}
+
+base::CommandOutput outcome(const Json& report, const Path& dir, const std::string& report_name) {
+  base::CommandOutput output;
+  output.json = report;
+  output.text = cat("checkpoint: ", (dir / "checkpoint").string(), "\nreport: ", (dir / report_name).string(), "\n");
+  return output;
+}
+
+StageTraining training(base::FileSystem& files, const TrainCommandOptions& options, std::shared_ptr<tokenizer::Tokenizer> tokenizer, double learning_rate, const StageKey& key) {
+  StageTraining s{.files = files, .options = options, .dir = options.out_dir, .folder = options.out_dir, .tokenizer_path = options.tokenizer};
+  s.tokenizer = std::move(tokenizer);
+  s.learning_rate = learning_rate;
+  s.fingerprint = key.digest().hex();
+  s.eval_every = options.log_every;
+  s.val_fraction = options.val_fraction;
+  s.sample_tokens = options.sample_tokens;
+  return s;
+}
+
+// The report of this very training when it is there; else `train` makes it.
+Json once(base::FileSystem& files, StageCache& cache, const Path& dir, const StageKey& key, const std::string& report, const std::function<Json()>& train) {
+  refuse_changed_training(cache, files, key, dir, "--fresh");
+  if (cache.is_current(key)) {
+    base::say(cat(key.stage, ": finished earlier and unchanged, reused"));
+    return base::read_json(dir / report);
+  }
+  cache.record_started(key);
+  const Json result = train();
+  cache.record_done(key, {"checkpoint", "last_checkpoint", report});
+  drop_working_checkpoints(files, dir);
+  return result;
+}
+
+}  // namespace
+
+base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseOptions& given) {
+  begin(given, "train base");
+  const auto corpus = open_corpus(given.corpus);
+  const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(given.tokenizer);
+  gate::model_config(given, static_cast<int64_t>(tokenizer->vocab_size()));  // a wrong shape is said before the corpus is read
+  const Path dir = given.out_dir;
+  claim(files, dir, "base", given.discard);
+  const base::DirectoryLock lock(dir);
+  StageCache cache(files, dir);
+  const Path shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));
+  TrainBaseOptions options = given;
+  options.val_tokens = given.held_out_tokens.value_or(held_out_tokens(train::TokenShards(shards), given.val_fraction, given.context_size));
+  StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(shards).hex()}, {"tokenizer", base::sha256_file(given.tokenizer).hex()}},
+               .options = picked(options, training_fields("base_", model_fields()))};
+  key.options.update(picked(options, {"val_tokens", "base_dataset_mode", "split_mode"}));
+  key.options["log_every"] = given.log_every;
+  return outcome(once(files, cache, dir, key, "train_report.json", [&] {
+    return train_base(training(files, options, tokenizer, options.base_learning_rate, key), corpus, shards);
+  }), dir, "train_report.json");
+}
+
+base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& options) {
+  begin(options, "train sft");
+  const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(options.tokenizer);
+  const auto start = train::load_checkpoint(options.checkpoint);
+  eval::require_tokenizer_of_checkpoint(*tokenizer, options.tokenizer, start.config, start.metadata, options.checkpoint);
+  const Path dir = options.out_dir;
+  claim(files, dir, "sft", options.discard);
+  const base::DirectoryLock lock(dir);
+  StageCache cache(files, dir);
+  StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", start.digest.hex()}, {"tokenizer", base::sha256_file(options.tokenizer).hex()},
+                                          {"chat", base::sha256_file(options.input).hex()}},
+               .options = picked(options, training_fields("sft_", {"sft_sampling", "sft_packing"}))};
+  key.options["val_fraction"] = options.val_fraction;
+  key.options["log_every"] = options.log_every;
+  return outcome(once(files, cache, dir, key, "sft_report.json", [&] {
+    auto s = training(files, options, tokenizer, options.sft_learning_rate, key);
+    s.sample_prompt = options.sample_prompt;
+    return train_sft(s, options.checkpoint, options.input);
+  }), dir, "sft_report.json");
+}
+
+}  // namespace picochat::factory

@@ -1,0 +1,113 @@
+// `train base`, `train sft`, `train lr-range` and `batch inspect` as a user meets them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "picochat/base/json.hpp"
+#include "program.hpp"
+
+namespace picochat::acceptance {
+namespace {
+
+using ::testing::HasSubstr;
+
+class TrainCommands : public ::testing::Test {
+ protected:
+  TrainCommands() : program(folder.path()) {
+    std::ofstream text(folder.path() / "corpus.jsonl"), chat(folder.path() / "chat.jsonl");
+    for (int i = 0; i < 120; ++i) {
+      std::string words;
+      for (int w = 0; w < 60; ++w) words += "word" + std::to_string((i * 7 + w * w) % 23) + " ";
+      text << R"({"text": ")" << words << i << "\"}\n";
+      if (i < 40) chat << R"({"user": "What is )" << i << R"( plus 1?", "assistant": ")" << i + 1 << "\", \"category\": \"math\"}\n";
+    }
+  }
+  void SetUp() override {
+    const auto made = program.run({"tok", "train", "--input", path("corpus.jsonl"), "--out", path("tokenizer.json"), "--type", "byte"});
+    ASSERT_EQ(made.code, 0) << made.errors;
+  }
+  std::string path(const std::string& name) const { return (folder.path() / name).string(); }
+  std::vector<std::string> base(const std::string& out, const std::string& steps, std::vector<std::string> more = {}) const {
+    std::vector<std::string> all{"train", "base", "--corpus", path("corpus.jsonl"), "--tokenizer", path("tokenizer.json"), "--out-dir", path(out), "--max-steps", steps,
+                                 "--context-size", "32", "--n-embd", "32", "--n-layer", "1", "--batch-size", "4", "--log-every", "20"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }
+  TemporaryFolder folder;
+  Program program;
+};
+
+TEST_F(TrainCommands, BaseThenSftLeaveCheckpointsAndReports) {
+  auto outcome = program.run(base("b", "20"));
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_EQ(picochat::base::read_json(path("b/train_report.json")).at("stop_reason"), "max_steps");
+  EXPECT_THAT(program.run(base("b", "20")).errors, HasSubstr("reused"));
+  const auto changed = program.run(base("b", "21"));
+  EXPECT_EQ(changed.code, 2);
+  EXPECT_THAT(changed.errors, HasSubstr("20 -> 21"));
+  EXPECT_EQ(program.run(base("b", "21", {"--fresh"})).code, 0);
+
+  outcome = program.run({"train", "sft", "--input", path("chat.jsonl"), "--tokenizer", path("tokenizer.json"), "--checkpoint", path("b/checkpoint"), "--out-dir", path("s"),
+                         "--max-steps", "5", "--val-fraction", "0.5"});
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto report = picochat::base::read_json(path("s/sft_report.json"));
+  EXPECT_EQ(report.at("dataset").at("val_fraction"), 0.5);
+  EXPECT_TRUE(std::filesystem::exists(path("s/checkpoint")));
+}
+
+TEST_F(TrainCommands, AnInterruptedBaseTrainingEndsWithTheSameWeights) {
+  ASSERT_EQ(program.run(base("whole", "300")).code, 0);
+  const auto cut = program.run_until(base("cut", "300"), [&] { return std::filesystem::exists(path("cut/metrics.jsonl")); }, SIGTERM);
+  ASSERT_EQ(cut.code, 143) << cut.errors;
+  const auto rest = program.run(base("cut", "300"));
+  ASSERT_EQ(rest.code, 0) << rest.errors;
+  EXPECT_THAT(rest.errors, HasSubstr("resumed after step"));
+  const auto weights = read_all(path("whole/last_checkpoint/model.safetensors"));
+  EXPECT_FALSE(weights.empty());
+  EXPECT_TRUE(weights == read_all(path("cut/last_checkpoint/model.safetensors")));
+}
+
+TEST_F(TrainCommands, ALearningRateRangeIsWrittenAsJsonAndMarkdown) {
+  const auto outcome = program.run({"train", "lr-range", "--corpus", path("corpus.jsonl"), "--tokenizer", path("tokenizer.json"), "--out-dir", path("r"), "--steps", "12",
+                                    "--min-lr", "1e-5", "--max-lr", "1e-1", "--context-size", "32", "--n-embd", "32", "--n-layer", "1"});
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto report = picochat::base::read_json(path("r/lr_range.json"));
+  const auto& rows = report.at("rows");
+  ASSERT_GE(rows.size(), 8u);
+  EXPECT_NEAR(rows.front().at("learning_rate").get<double>(), 1e-5, 1e-12);
+  for (size_t i = 1; i < rows.size(); ++i) EXPECT_GT(rows[i].at("learning_rate").get<double>(), rows[i - 1].at("learning_rate").get<double>());
+  ASSERT_EQ(report.at("summary").at("stop_reason"), "max_steps");
+  EXPECT_NEAR(rows.back().at("learning_rate").get<double>(), 1e-1, 1e-9);
+  EXPECT_FALSE(std::filesystem::exists(path("r/work"))) << "its checkpoints are of no use to anybody";
+}
+
+TEST_F(TrainCommands, ABatchShowsTargetsOneLaterAndOnlyAnswersLearned) {
+  auto json = [&](const std::vector<std::string>& arguments) {
+    const auto outcome = program.run(arguments);
+    EXPECT_EQ(outcome.code, 0) << outcome.errors;
+    return picochat::base::parse_json(outcome.output, "batch inspect");
+  };
+  const auto text = json({"batch", "inspect", "--corpus", path("corpus.jsonl"), "--tokenizer", path("tokenizer.json"), "--context-size", "16", "--json"});
+  for (const auto& example : text.at("examples"))
+    for (size_t i = 1; i < 16; ++i) EXPECT_EQ(example.at("targets").at(i - 1), example.at("tokens").at(i));
+  const auto chat = json({"batch", "inspect", "--input", path("chat.jsonl"), "--tokenizer", path("tokenizer.json"), "--json"});
+  for (const auto& example : chat.at("examples")) {
+    EXPECT_THAT(example.at("text").get<std::string>(), HasSubstr("plus 1?"));
+    EXPECT_EQ(example.at("learned_text").get<std::string>().find("plus"), std::string::npos);
+    EXPECT_FALSE(example.at("learned_text").get<std::string>().empty());
+  }
+}
+
+TEST_F(TrainCommands, WhatIsNotBuiltIsRefusedWithAPointer) {
+  for (const auto& [flag, value, pointer] : {std::tuple("--eval-batches", "5", "--val-tokens"), {"--resume-from", "x", "--out-dir"}, {"--distributed-strategy", "fsdp", "one process"},
+                                             {"--xsa-last-n", "2", "leave the flag out"}, {"--precision", "bf16", "float32"}}) {
+    const auto outcome = program.run(base("x", "5", {flag, value}));
+    EXPECT_EQ(outcome.code, 2) << flag << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr(pointer));
+  }
+  EXPECT_EQ(program.run(base("x", "5", {"--device", "cuda"})).code, 5);
+  EXPECT_EQ(program.run({"batch", "inspect", "--tokenizer", path("tokenizer.json")}).code, 2);
+  EXPECT_FALSE(std::filesystem::exists(path("x")));
+}
+
+}  // namespace
+}  // namespace picochat::acceptance
