@@ -2,6 +2,7 @@
 
 #include <ctime>
 #include <random>
+#include <span>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -91,7 +92,8 @@ std::vector<Prompt> read_prompts(const Engine& engine, const Json* value) {
   return prompts;
 }
 
-// OpenAI's lists for the prompt's tokens (with echo) and the generated ones. A <bos> that the server put there is no part of them.
+// OpenAI's lists for the prompt's tokens (with echo) and the generated ones, the one that ended the text among them: lm-evaluation-harness
+// takes the last entry for a generated token. A <bos> that the server put there is no part of them.
 Json completion_logprobs(const tokenizer::Tokenizer& tokenizer, const Prompt& prompt, const Generation& generation, bool echo) {
   Json tokens = Json::array(), logprobs = Json::array(), likeliest = Json::array(), offsets = Json::array();
   int64_t offset = 0;
@@ -153,7 +155,7 @@ Json chat_logprobs(const tokenizer::Tokenizer& tokenizer, const Generation& gene
     return Json{{"token", token_text(tokenizer, id)}, {"logprob", logprob}, {"bytes", std::move(bytes)}};
   };
   Json content = Json::array();
-  for (const ScoredToken& token : generation.scored()) {
+  for (const ScoredToken& token : std::span(generation.scored()).first(generation.tokens().size())) {
     Json one = entry(token.id, *token.logprob), likeliest = Json::array();
     for (const auto& [id, logprob] : token.likeliest) likeliest.push_back(entry(id, logprob));
     one["top_logprobs"] = std::move(likeliest);

@@ -54,8 +54,8 @@ bool Sequence::advance(std::span<const float> logits) {
   if (made >= request_.max_new_tokens) return finish(FinishReason::kLength);  // only the prompt was asked for
   const TokenId token = model::sample(logits, tokens_, request_.sampling, request_.stream, static_cast<uint64_t>(made));
   if (made == 0) state_.first_token = base::monotonic_seconds();
-  if (token < tokenizer::kSpecialTokens && request_.stop_at_end_token) return finish(FinishReason::kEnd);
   if (request_.logprobs) state_.scored.push_back(score(logits, token, *request_.logprobs));
+  if (token < tokenizer::kSpecialTokens && request_.stop_at_end_token) return finish(FinishReason::kEnd);
   state_.tokens.push_back(token);
   tokens_.push_back(token);
   state_.add_text(stream_.push(tokenizer_.token_bytes(token)));

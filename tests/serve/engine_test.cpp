@@ -169,6 +169,25 @@ TEST(Engine, LogProbabilitiesAreThoseOfTheModel) {
   EXPECT_EQ(generation->scored()[0].likeliest[0].first, generation->tokens()[0]);
 }
 
+TEST(Engine, TheTokenThatEndsATextIsScoredToo) {
+  Engine engine(model(), {.rows = 1});
+  for (uint64_t seed = 0;; ++seed) {
+    GenerationRequest request = greedy(prompt_of(5, 1), 90, AtContextEnd::kStop);
+    request.sampling = {.temperature = 1, .seed = seed};
+    request.stop_at_end_token = true;
+    request.logprobs = 1;
+    const auto generation = engine.submit(std::move(request));
+    join(generation);
+    if (generation->reason() != FinishReason::kEnd) {
+      EXPECT_EQ(generation->scored().size(), generation->tokens().size());
+      continue;
+    }
+    ASSERT_EQ(generation->scored().size(), generation->tokens().size() + 1);
+    EXPECT_LT(generation->scored().back().id, static_cast<TokenId>(tokenizer::kSpecialTokens));
+    break;
+  }
+}
+
 TEST(Engine, EndsForEveryReason) {
   Engine engine(model(), {.rows = 2});
   const Tokens prompt = prompt_of(60, 4);

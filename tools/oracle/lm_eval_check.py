@@ -35,14 +35,26 @@ doc_to_choice: ["A", "B", "C", "D"]
 }
 
 
-def model_and_args(export, server):
+def tokenizer_with_bos(export, folder):
+    """The exported tokenizer adds no <bos> by itself, and the harness's API models leave that to the tokenizer."""
+    from tokenizers.processors import TemplateProcessing
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(export)
+    bos = tokenizer.bos_token
+    tokenizer._tokenizer.post_processor = TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, tokenizer.bos_token_id)])
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+def model_and_args(export, server, folder):
     if not server:
         return "hf", {"pretrained": str(export), "dtype": "float32", "trust_remote_code": True, "add_bos_token": True}
     context = json.loads(pathlib.Path(export, "config.json").read_text())["max_position_embeddings"]
     return "local-completions", {
         "base_url": server.rstrip("/") + "/v1/completions",
         "model": "picochat",
-        "tokenizer": str(export),
+        "tokenizer": tokenizer_with_bos(export, pathlib.Path(folder, "tokenizer")),
         "tokenizer_backend": "huggingface",
         "trust_remote_code": True,
         "add_bos_token": True,
@@ -74,7 +86,7 @@ metric_list:
     higher_is_better: true
 """
         pathlib.Path(folder, "picochat_check.yaml").write_text(task)
-        model, model_args = model_and_args(export, server)
+        model, model_args = model_and_args(export, server, folder)
         results = lm_eval.simple_evaluate(
             model=model,
             model_args=model_args,

@@ -69,7 +69,8 @@ class Generation {
   FinishReason reason() const;
   const std::string& text() const;                  // all of it
   const std::vector<TokenId>& tokens() const;       // generated, without the one that ended it
-  const std::vector<ScoredToken>& scored() const;   // one for each of tokens(), when asked for
+  // One for each of tokens() and, after them, for the special token that ended the text; when asked for.
+  const std::vector<ScoredToken>& scored() const;
   const std::vector<ScoredToken>& scored_prompt() const;
   int64_t reused_tokens() const;                    // of the prompt, found in the cache
   double seconds_to_first_token() const;            // from submission; -1: none came
