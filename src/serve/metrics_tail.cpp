@@ -1,5 +1,3 @@
-#include <sys/stat.h>
-
 #include <algorithm>
 #include <cmath>
 #include <fstream>
@@ -36,22 +34,21 @@ Json column(const std::vector<Row>& rows, double Row::*member, size_t most) {
 }  // namespace
 
 void MetricsTail::refresh() {
-  struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0) {
-    *this = MetricsTail(path_);
-    return;
-  }
-  if (status.st_ino != inode_ || static_cast<uint64_t>(status.st_size) < offset_) {
-    stages_.clear();
-    order_.clear();
-    offset_ = 0;
-    broken_ = 0;
-    inode_ = status.st_ino;
-  }
   std::ifstream file(path_, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(offset_));
+  if (offset_ > 0) {
+    std::string there;
+    file.seekg(static_cast<std::streamoff>(offset_ - last_line_.size() - 1));
+    if (!std::getline(file, there) || file.eof() || there != last_line_) {
+      *this = MetricsTail(path_);
+      file.clear();
+      file.seekg(0);
+    }
+  }
   // A last line without its end is still being written: it is read at the next look.
-  for (std::string line; std::getline(file, line) && !file.eof(); offset_ += line.size() + 1) take_line(line);
+  for (std::string line; std::getline(file, line) && !file.eof(); last_line_ = std::move(line)) {
+    take_line(line);
+    offset_ += line.size() + 1;
+  }
 }
 
 void MetricsTail::take_line(std::string_view text) {
@@ -86,10 +83,14 @@ Json MetricsTail::curves(size_t most) const {
   return {{"stages", std::move(stages)}, {"broken_lines", broken_}};
 }
 
-std::optional<MetricsTail::Newest> MetricsTail::newest() const {
-  if (order_.empty() || stages_.at(order_.back()).steps.empty()) return {};
-  const Step& step = stages_.at(order_.back()).steps.back();
-  return Newest{order_.back(), step.step, step.train_loss};
+Json MetricsTail::position() const {
+  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
+  for (auto name = order_.rbegin(); name != order_.rend(); ++name) {
+    const Stage& s = stages_.at(*name);
+    if (s.steps.empty()) continue;
+    return {{"stage", *name}, {"step", number(s.steps.back().step)}, {"train_loss", number(s.steps.back().train_loss)}, {"val_bpb", s.evals.empty() ? Json(nullptr) : number(s.evals.back().val_bpb)}};
+  }
+  return nullptr;
 }
 
 std::optional<double> MetricsTail::step_seconds(const std::string& stage) const {

@@ -125,16 +125,6 @@ Json samples(const Path& run, const Json& eval) {
   return {{"base", base_text}, {"good", rows("good")}, {"bad", rows("bad")}};
 }
 
-Json short_facts(const std::string& name, const Path& run, Json* problems) {
-  const Json record = read_report(run / "run.json", problems), progress = read_report(run / "progress.json", problems), gate = read_report(run / "gate/gate.json", problems);
-  const bool running = is_running(run);
-  const bool complete = std::filesystem::exists(run / "summary.json");
-  return {{"name", name}, {"scale", option(record, "scale")}, {"running", running}, {"complete", complete && !running}, {"started_at", at(at(record, "timing"), "started_at")},
-          {"seconds_since_change", seconds_since(last_change(run))}, {"stage", at(progress, "stage")}, {"step", at(progress, "step")}, {"max_steps", at(progress, "max_steps")},
-          {"progress", at(progress, "progress")}, {"train_loss", at(progress, "train_loss")}, {"val_bpb", at(at(progress, "latest_eval"), "val_bpb")},
-          {"verdict", at(gate, "status")}, {"has_model", newest_model(run).has_value()}};
-}
-
 }  // namespace
 
 RunView::RunView(Path folder) : folder_(std::move(folder)) {}
@@ -157,15 +147,31 @@ std::optional<Path> RunView::find(const std::string& name) const {
   return is_run(folder_) ? folder_ : folder_ / name;
 }
 
-Json RunView::list() const {
+// The place in training comes from the metrics: progress.json is written at evaluations only.
+Json RunView::short_facts(const std::string& name, const Path& run, Json* problems) {
+  const Json record = read_report(run / "run.json", problems), gate = read_report(run / "gate/gate.json", problems);
+  const Json place = tail(name, run).position(), step = at(place, "step");
+  const Json last = at(place, "stage").is_string() ? option(record, cat(place.at("stage").get<std::string>(), "_steps").c_str()) : Json(nullptr);
+  const bool counted = step.is_number() && last.is_number() && last.get<double>() > 0;
+  const bool running = is_running(run), complete = std::filesystem::exists(run / "summary.json");
+  return {{"name", name}, {"scale", option(record, "scale")}, {"running", running}, {"complete", complete && !running}, {"started_at", at(at(record, "timing"), "started_at")},
+          {"seconds_since_change", seconds_since(last_change(run))}, {"stage", at(place, "stage")}, {"step", step}, {"max_steps", last},
+          {"progress", counted ? Json(std::min(1.0, step.get<double>() / last.get<double>())) : Json(nullptr)}, {"train_loss", at(place, "train_loss")}, {"val_bpb", at(place, "val_bpb")},
+          {"verdict", at(gate, "status")}, {"has_model", newest_model(run).has_value()}};
+}
+
+Json RunView::list() {
+  std::lock_guard lock(mutex_);
   Json out = Json::array();
-  for (const auto& name : names()) out.push_back(short_facts(name, *find(name), nullptr));
+  for (const auto& name : names())
+    if (const auto run = find(name)) out.push_back(short_facts(name, *run, nullptr));
   return {{"runs", std::move(out)}};
 }
 
 Json RunView::run(const std::string& name) {
   const auto run = find(name);
   if (!run) return nullptr;
+  std::lock_guard lock(mutex_);
   Json problems = Json::array();
   Json out = short_facts(name, *run, &problems);
   const Json record = read_report(*run / "run.json", nullptr), summary = read_report(*run / "summary.json", &problems), preflight = read_report(*run / "preflight.json", &problems);
@@ -173,20 +179,9 @@ Json RunView::run(const std::string& name) {
   out["command"] = at(record, "command");
   out["device"] = at(at(record, "timing"), "device");
   out["stages"] = stage_list(*run, summary);
-  {
-    std::lock_guard lock(mutex_);
-    // progress.json is written at evaluations and checkpoints; the metrics know each step.
-    if (const auto newest = tail(name).newest(); newest && out.at("running") == true) {
-      const Json last = option(record, newest->stage == "sft" ? "sft_steps" : "base_steps");
-      if (out.at("stage") != newest->stage || !out.at("max_steps").is_number()) out["max_steps"] = last;
-      out["stage"] = newest->stage, out["step"] = newest->step, out["train_loss"] = newest->train_loss;
-      if (out.at("max_steps").is_number() && out.at("max_steps") > 0) out["progress"] = newest->step / out.at("max_steps").get<double>();
-    }
-    const Json step = out.at("step"), last = out.at("max_steps");
-    const auto seconds = tail(name).step_seconds(out.at("stage").is_string() ? out.at("stage").get<std::string>() : "");
-    const bool measured = out.at("running") == true && seconds && step.is_number() && last.is_number();
-    out["stage_seconds_left"] = measured ? Json(*seconds * std::max(0.0, last.get<double>() - step.get<double>())) : Json(nullptr);
-  }
+  const auto seconds = out.at("stage").is_string() ? tail(name, *run).step_seconds(out.at("stage").get<std::string>()) : std::nullopt;
+  const bool measured = out.at("running") == true && seconds && out.at("progress").is_number() && out.at("progress") < 1;
+  out["stage_seconds_left"] = measured ? Json(*seconds * (out.at("max_steps").get<double>() - out.at("step").get<double>())) : Json(nullptr);
   out["parameters"] = at(at(preflight, "budget"), "estimated_parameters");
   out["preflight"] = preflight.is_null() ? Json(nullptr) : Json{{"status", at(preflight, "status")}, {"passed", passed(preflight)}, {"findings", findings(preflight)}};
   out["gate"] = gate.is_null() ? Json(nullptr) : Json{{"status", at(gate, "status")}, {"profile", at(gate, "profile")}, {"issues", at(gate, "issues")}};
@@ -198,16 +193,17 @@ Json RunView::run(const std::string& name) {
   return out;
 }
 
-MetricsTail& RunView::tail(const std::string& name) {
-  auto [at, is_new] = tails_.try_emplace(name, *find(name) / "metrics.jsonl");
+MetricsTail& RunView::tail(const std::string& name, const Path& run) {
+  auto [at, is_new] = tails_.try_emplace(name, run / "metrics.jsonl");
   at->second.refresh();
   return at->second;
 }
 
 Json RunView::curves(const std::string& name) {
-  if (!find(name)) return nullptr;
+  const auto run = find(name);
+  if (!run) return nullptr;
   std::lock_guard lock(mutex_);
-  return tail(name).curves(kMostPoints);
+  return tail(name, *run).curves(kMostPoints);
 }
 
 Json RunView::failing(const std::string& name, const std::string& report, const std::string& category) const {

@@ -13,8 +13,8 @@
 
 namespace picochat::serve {
 
-// The events of one metrics.jsonl, read on from where the last look ended. Begins anew when the file was replaced or cut,
-// as going on with a run does. Lines that are not JSON are counted and left out.
+// The events of one metrics.jsonl, read on from where the last look ended. Begins anew when the line before that place is
+// another one now: going on with a run, or beginning it anew, rewrites the file. Lines that are not JSON are counted and left out.
 class MetricsTail {
  public:
   explicit MetricsTail(base::Path path) : path_(std::move(path)) {}
@@ -23,13 +23,9 @@ class MetricsTail {
   // {"stages": {"base": {"steps": {...lists}, "evals": {...lists}}}, "broken_lines"}; longer lists are means of
   // neighbours, `most` at most.
   base::Json curves(size_t most) const;
+  // {"stage", "step", "train_loss", "val_bpb"} of the last step; null before the first.
+  base::Json position() const;
   // Mean seconds of the last steps of a stage; nothing before the first.
-  struct Newest {
-    std::string stage;
-    double step, train_loss;
-  };
-  // The last step of the stage that was heard of last.
-  std::optional<Newest> newest() const;
   std::optional<double> step_seconds(const std::string& stage) const;
 
  private:
@@ -46,7 +42,8 @@ class MetricsTail {
   void take_line(std::string_view line);
 
   base::Path path_;
-  uint64_t inode_ = 0, offset_ = 0;
+  uint64_t offset_ = 0;
+  std::string last_line_;  // ends at offset_; its times make it unlike any other
   int64_t broken_ = 0;
   std::vector<std::string> order_;
   std::map<std::string, Stage> stages_;
@@ -61,14 +58,15 @@ class RunView {
   // The run's folder, for a name that names() has: nothing else reaches the file system.
   std::optional<base::Path> find(const std::string& name) const;
 
-  base::Json list() const;                          // one line a run, newest first
+  base::Json list();                                // one line a run, newest first
   base::Json run(const std::string& name);          // everything but curves and rows
   base::Json curves(const std::string& name);
   // Rows of an eval report ("eval", "sft_fit", "sft_fit_heldout") that failed, of one category or of all.
   base::Json failing(const std::string& name, const std::string& report, const std::string& category) const;
 
  private:
-  MetricsTail& tail(const std::string& name);
+  MetricsTail& tail(const std::string& name, const base::Path& run);  // with mutex_ held
+  base::Json short_facts(const std::string& name, const base::Path& run, base::Json* problems);
 
   const base::Path folder_;
   std::mutex mutex_;

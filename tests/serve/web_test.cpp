@@ -55,6 +55,9 @@ TEST_F(MetricsFile, BeginsAnewWhenTheRunWentBack) {
   std::ofstream(folder_ / "new") << step_line(1, 5) << step_line(2, 2.5) << step_line(3, 2.25) << step_line(4, 2);
   std::filesystem::rename(folder_ / "new", path_);
   EXPECT_EQ(losses(), Json({5.0, 2.5, 2.25, 2.0}));
+  const std::string other = step_line(1, 5.5) + step_line(2, 4.5) + step_line(3, 3.5) + step_line(4, 3) + step_line(5, 2.75);
+  std::ofstream(path_, std::ios::binary) << other;  // the same file, and longer than what was read
+  EXPECT_EQ(losses(), Json({5.5, 4.5, 3.5, 3.0, 2.75}));
   std::filesystem::remove(path_);
   EXPECT_EQ(losses(), nullptr);
 }
@@ -72,7 +75,7 @@ TEST_F(MetricsFile, LongRunsAreShownAsMeans) {
 class Web : public testing::Test {
  protected:
   void SetUp() override {
-    folder_.write("runs/good/run.json", R"({"options": {"scale": {"value": "tiny-cpu"}}, "command": "picochat run tiny"})");
+    folder_.write("runs/good/run.json", R"({"options": {"scale": {"value": "tiny-cpu"}, "base_steps": {"value": 4}}, "command": "picochat run tiny"})");
     folder_.write("runs/good/metrics.jsonl", step_line(1, 5));
     folder_.write("runs/good/eval/eval_report.json", R"({"summary": {"num_passed": 1, "num_scored": 2, "pass_rate": 0.5, "category_breakdown": {"a": {"num_passed": 1, "num_scored": 2, "pass_rate": 0.5}}},
       "examples": [{"category": "a", "passed": true, "user": "x"}, {"category": "a", "passed": false, "user": "<script>", "reply": "r", "failure_reasons": ["empty_reply"]}]})");
@@ -112,6 +115,9 @@ TEST_F(Web, TellsWhatARunHasAndWhatCannotBeRead) {
   EXPECT_EQ(good.at("running"), false);
   EXPECT_EQ(good.at("boards").at("eval").at("categories")[0].at("passed"), 1);
   EXPECT_TRUE(good.at("gate").is_null());
+  EXPECT_EQ(good.at("step"), 1);  // of a stage that has no evaluation yet, so no progress.json
+  EXPECT_EQ(good.at("max_steps"), 4);
+  EXPECT_EQ(good.at("progress"), 0.25);
   EXPECT_EQ(good.at("stages")[0].at("status"), "pending");
   const Json damaged = ask("GET", "/api/run?name=damaged").json();
   EXPECT_GE(damaged.at("problems").size(), 1u);
