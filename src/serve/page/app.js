@@ -51,7 +51,10 @@ async function refresh() {
   try {
     await show(page);
     if (mine !== turn) return;
-    if (!page.isConnected) main.replaceChildren(page);
+    if (!page.isConnected) {
+      main.replaceChildren(page);
+      page.querySelector("#message")?.focus(); // of the chat: what one came to type
+    }
     connection.textContent = "";
   } catch (error) {
     if (mine !== turn) return;

@@ -98,5 +98,4 @@ export async function showChat(place, wanted) {
   });
   place.replaceChildren(el("h1", {}, "Chat"), el("div", { class: "row" }, el("label", { for: "model" }, "Run"), model), list, note, form,
     el("p", { class: "quiet small" }, "Enter sends, Shift+Enter begins a new line. Small models make things up: nothing here is advice."));
-  input.focus();
 }

@@ -8,7 +8,7 @@ export function el(tag, attributes = {}, ...children) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
     else node.setAttribute(name, value === true ? "" : value);
   }
-  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  node.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return node;
 }
 
@@ -22,7 +22,7 @@ export function section(place, id, data, render) {
   }
   if (node.dataset.mark === mark) return;
   node.dataset.mark = mark;
-  node.replaceChildren(...[render(data)].flat().filter(Boolean));
+  node.replaceChildren(...[render(data)].flat(Infinity).filter(Boolean));
 }
 
 export const notMeasured = "not measured";

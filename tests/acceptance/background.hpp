@@ -1,0 +1,58 @@
+// A command of the program that runs beside the test.
+#pragma once
+
+#include "acceptance/program.hpp"
+
+namespace picochat::acceptance {
+
+class Background {
+ public:
+  // stdout and stderr go to one file.
+  Background(const std::vector<std::string>& arguments, std::filesystem::path log) : log_(std::move(log)) {
+    child_ = ::fork();
+    if (child_ == 0) {
+      const int file = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
+      ::dup2(file, STDOUT_FILENO);
+      ::dup2(file, STDERR_FILENO);
+      std::vector<char*> argv{const_cast<char*>(kProgram)};
+      for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+      argv.push_back(nullptr);
+      ::execv(kProgram, argv.data());
+      ::_exit(127);
+    }
+  }
+  ~Background() { stop(SIGKILL); }
+  Background(const Background&) = delete;
+  Background& operator=(const Background&) = delete;
+
+  std::string log() const { return read_all(log_); }
+  bool running() {
+    if (child_ > 0 && ::waitpid(child_, &status_, WNOHANG) == child_) child_ = -1;
+    return child_ > 0;
+  }
+  int wait() {
+    if (child_ > 0) ::waitpid(std::exchange(child_, -1), &status_, 0);
+    return WIFEXITED(status_) ? WEXITSTATUS(status_) : 128 + WTERMSIG(status_);
+  }
+  int stop(int signal) {
+    if (running()) ::kill(child_, signal);
+    return wait();
+  }
+  // The address that a server said it listens on; empty when it ended first.
+  std::string address() {
+    while (running()) {
+      const std::string text = log();
+      const auto begin = text.find("http://");
+      if (begin != std::string::npos) return text.substr(begin, text.find_first_of("/ \n", begin + 7) - begin);
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return "";
+  }
+
+ private:
+  const std::filesystem::path log_;
+  pid_t child_ = -1;
+  int status_ = 0;
+};
+
+}  // namespace picochat::acceptance
