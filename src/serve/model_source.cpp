@@ -56,7 +56,7 @@ ModelFiles find_model(const ModelOptions& options) {
     throw base::usage_error({.what = "a run and a checkpoint are both given", .where = cat(*options.run, ", --checkpoint ", *options.checkpoint), .remedy = "give one of them"});
   if (options.checkpoint) return with_tokenizer(*options.checkpoint, options.tokenizer);
   if (!options.run)
-    throw base::usage_error({.what = "no model is given", .expected = "a run directory, or --checkpoint DIR", .remedy = "picochat demo trains one in a few minutes"});
+    throw base::usage_error({.what = "no model is given", .expected = "a run directory, or --checkpoint DIR", .remedy = "picochat run tiny --scale tiny-cpu --corpus-input TEXT --out-dir runs/mine trains one in a few minutes"});
   const Path run = *options.run;
   if (is_checkpoint(run)) return with_tokenizer(run, options.tokenizer);
   if (!std::filesystem::is_directory(run)) throw base::bad_input({.what = "no such run", .where = run.string(), .expected = "a run directory or a checkpoint folder"});

@@ -73,7 +73,7 @@ class Page : public testing::Test {
 TEST_F(Page, WatchesARunFromNothingToItsVerdictThroughARestart) {
   start_page();
   open("");
-  ASSERT_TRUE(shows("picochat demo"));  // what to do when there is nothing
+  ASSERT_TRUE(shows("scripts/quickstart"));  // what to do when there is nothing
   pictures(*browser_, "empty");
 
   const fs::path run = folder_ / "runs/first";
@@ -192,7 +192,7 @@ TEST(Chat, TakesLinesAndKeepsTheConversation) {
   EXPECT_NE(missing.errors.find("no such run"), std::string::npos);
   const auto none = program.run({"generate", "--prompt", "a"});
   EXPECT_EQ(none.code, 2);
-  EXPECT_NE(none.errors.find("picochat demo"), std::string::npos);
+  EXPECT_NE(none.errors.find("picochat run tiny"), std::string::npos);
   const auto open = program.run({"serve", (folder / "nothing").string(), "--host", "0.0.0.0"});
   EXPECT_EQ(open.code, 2);
   EXPECT_NE(open.errors.find("there is no key"), std::string::npos);

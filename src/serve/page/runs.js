@@ -6,7 +6,7 @@ export const stateOf = (run) => (run.running ? "running" : run.complete ? "done"
 
 export function empty() {
   return el("div", { class: "empty" }, el("h1", {}, "No runs yet"), el("p", {}, "A run appears here as soon as it begins. Start one in a terminal, in the folder where this page was started:"),
-    el("pre", {}, el("code", {}, "picochat demo")), el("p", {}, "or, with text of your own:"),
+    el("pre", {}, el("code", {}, "scripts/quickstart")), el("p", {}, "or, with text of your own:"),
     el("pre", {}, el("code", {}, "picochat run tiny --scale tiny-cpu --corpus-input my-texts/ --out-dir runs/mine")),
     el("p", { class: "quiet" }, "Runs elsewhere? Start the page with picochat web --runs-dir DIR."));
 }
