@@ -10,6 +10,7 @@
 #include <xxhash.h>
 
 #include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
 
 namespace picochat::base {
 
@@ -35,10 +36,7 @@ Digest Sha256::finish() {
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(state_->context, raw, &size);
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex += kHex[raw[i] >> 4], hex += kHex[raw[i] & 15];
-  return Digest(hex);
+  return Digest(hex({reinterpret_cast<const char*>(raw), size}));
 }
 
 Digest sha256(std::string_view bytes) {

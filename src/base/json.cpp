@@ -72,6 +72,12 @@ std::string canonical(const Json& value) {
   return nlohmann::json(value).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
+Json member(const Json& object, const std::string& key) {
+  if (!object.is_object()) return nullptr;
+  const auto found = object.find(key);
+  return found == object.end() ? Json(nullptr) : *found;
+}
+
 bool fits_int64(const Json& value) {
   return !value.is_number_unsigned() || value.get<uint64_t>() <= uint64_t{INT64_MAX};
 }

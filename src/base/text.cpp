@@ -111,6 +111,19 @@ std::string human_seconds(double seconds) {
   return cat(total / 86400, " d ", two(total / 3600 % 24), " h");
 }
 
+std::string zero_padded(uint64_t number, size_t width) {
+  const std::string digits = std::to_string(number);
+  return std::string(width - std::min(width, digits.size()), '0') + digits;
+}
+
+std::string hex(std::string_view bytes) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  std::string out;
+  out.reserve(2 * bytes.size());
+  for (const char byte : bytes) out.append(1, kDigits[static_cast<unsigned char>(byte) >> 4]).append(1, kDigits[byte & 15]);
+  return out;
+}
+
 std::string padded(std::string_view text, size_t width) {
   std::string out(text);
   size_t length = count_code_points(text);

@@ -36,8 +36,7 @@ std::string folder_of(const Corpus& corpus, size_t source) {
   if (corpus.sources().size() == 1) return "documents";
   std::string name;
   for (const char c : corpus.sources()[source].label) name += std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' ? c : '-';
-  std::string number = std::to_string(source);
-  return cat("documents/", std::string(number.size() < 2 ? 1 : 0, '0'), number, "-", name);
+  return cat("documents/", base::zero_padded(source, 2), "-", name);
 }
 
 // The lines of removed.jsonl.

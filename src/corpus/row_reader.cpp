@@ -212,8 +212,7 @@ void RowReader::parse_json(size_t begin, size_t end, Row& row) {
 std::string default_id(const Chunk& chunk, const Row& row) {
   if (chunk.file->kind.format != Format::kText) return base::cat(chunk.file->name, ":", row.line);
   if (chunk.part == 0) return chunk.file->name;
-  std::string number = std::to_string(chunk.part);
-  return base::cat(chunk.file->name, "#part-", std::string(number.size() < 6 ? 6 - number.size() : 0, '0'), number);
+  return base::cat(chunk.file->name, "#part-", base::zero_padded(static_cast<uint64_t>(chunk.part), 6));
 }
 
 }  // namespace picochat::corpus

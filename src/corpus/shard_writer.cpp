@@ -14,16 +14,13 @@ namespace {
 
 constexpr size_t kWriteBytes = 1 << 20;
 
-std::string shard_name(int64_t number) {
-  std::string digits = std::to_string(number);
-  return base::cat("shard-", std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0'), digits, ".jsonl");
-}
-
 int64_t count_lines(std::string_view text) {
   return std::count(text.begin(), text.end(), '\n') + (!text.empty() && text.back() != '\n');
 }
 
 }  // namespace
+
+std::string shard_file_name(int64_t number) { return base::cat("shard-", base::zero_padded(static_cast<uint64_t>(number), 6), ".jsonl"); }
 
 struct DocumentShardWriter::Open {
   Path path;  // temporary
@@ -59,7 +56,7 @@ DocumentShardWriter::~DocumentShardWriter() {
 
 void DocumentShardWriter::open_shard() {
   const int64_t number = options_.first_shard + static_cast<int64_t>(published_.size());
-  const std::string name = shard_name(number);
+  const std::string name = shard_file_name(number);
   if (std::filesystem::exists(options_.folder / name))
     throw base::bad_input({.what = "a document shard of this number exists already", .where = (options_.folder / name).string(),
                            .remedy = "continue after it, or name another folder; nothing was overwritten"});

@@ -36,10 +36,9 @@ class ProgressLines {
     if (done_ % every_ != 0 && done_ != total_) return;
     const double elapsed = base::monotonic_seconds() - started_;
     const double left = elapsed / static_cast<double>(done_) * static_cast<double>(total_ - done_);
-    const std::string total = std::to_string(total_), done = std::to_string(done_);
-    const size_t width = std::max<size_t>(4, total.size());
-    auto zeros = [&](const std::string& digits) { return std::string(width - digits.size(), '0') + digits; };
-    base::say(cat(job_.label, " ", zeros(done), "/", zeros(total), " | passed ", passed_, "/", scored_, " | ", base::human_seconds(elapsed), " | eta ",
+    const size_t width = std::max<size_t>(4, std::to_string(total_).size());
+    auto zeros = [&](int64_t number) { return base::zero_padded(static_cast<uint64_t>(number), width); };
+    base::say(cat(job_.label, " ", zeros(done_), "/", zeros(total_), " | passed ", passed_, "/", scored_, " | ", base::human_seconds(elapsed), " | eta ",
                   base::human_seconds(left), job_.where.empty() ? "" : cat(" | ", job_.where)));
   }
   double seconds() const { return base::monotonic_seconds() - started_; }

@@ -11,6 +11,7 @@ namespace {
 
 using base::cat;
 using base::Json;
+using base::member;
 
 constexpr const char* kRunAgain = "run the same `picochat run tiny` command again: it goes on with what is missing";
 constexpr const char* kJudgeAgain = "`picochat gate judge --run-dir RUN` judges what is there now";
@@ -148,7 +149,6 @@ class Checklist {
     if (!files_.contains(path)) fail(item, "missing", cat(path, " is not there"), kRunAgain);
     else if (files_.digest(path).hex() != digest) fail(item, "stale", cat(path, " is not the one that was judged"), kJudgeAgain);
   }
-  static Json member(const Json& object, const char* key) { return object.is_object() ? object.value(key, Json(nullptr)) : Json(nullptr); }
 
   const RunFiles& files_;
   const ReplayAttempt& replay_;

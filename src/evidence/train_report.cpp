@@ -11,8 +11,7 @@ namespace {
 
 using base::cat;
 using base::Json;
-
-Json member(const Json& object, const char* key) { return object.is_object() && object.contains(key) ? object.at(key) : Json(nullptr); }
+using base::member;
 
 std::optional<double> number(const Json& object, const char* key) {
   Json value = member(object, key);

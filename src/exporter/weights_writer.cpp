@@ -17,11 +17,7 @@ using base::Json;
 uint64_t part_bytes(const TensorPart& part, at::ScalarType dtype) { return static_cast<uint64_t>(part.count() * dtype_bytes(dtype)); }
 
 std::string shard_name(size_t index, size_t count) {
-  auto five = [](size_t number) {
-    std::string digits = cat(number);
-    return std::string(5 - std::min<size_t>(5, digits.size()), '0') + digits;
-  };
-  return count == 1 ? kSingleWeights : cat("model-", five(index + 1), "-of-", five(count), ".safetensors");
+  return count == 1 ? kSingleWeights : cat("model-", base::zero_padded(index + 1, 5), "-of-", base::zero_padded(count, 5), ".safetensors");
 }
 
 // The length field and the JSON header, padded so that the data begins at a multiple of 64 bytes.

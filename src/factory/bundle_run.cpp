@@ -5,6 +5,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/commands.hpp"
 #include "picochat/exporter/export_hf.hpp"
+#include "picochat/gate/run_options.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -14,7 +15,7 @@ using base::Json;
 using base::Path;
 
 std::optional<std::string> option_of(const Json& run, const char* name) {
-  const Json value = run.value("options", Json::object()).value(name, Json::object()).value("value", Json(nullptr));
+  const Json value = gate::recorded_option(run, name);
   return value.is_string() ? std::optional(value.get<std::string>()) : std::nullopt;
 }
 

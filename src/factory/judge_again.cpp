@@ -7,6 +7,7 @@
 #include "picochat/corpus/corpus.hpp"
 #include "picochat/evidence/judge.hpp"
 #include "picochat/evidence/run_summary.hpp"
+#include "picochat/gate/run_options.hpp"
 #include "picochat/honesty/honesty.hpp"
 
 namespace picochat::factory {
@@ -29,15 +30,10 @@ const base::OptionTable<JudgeAgainOptions>& judge_again_options() {
 
 namespace {
 
-Path path_option(const Json& run, const char* name) {
-  const Json value = run.value("options", Json::object()).value(name, Json::object()).value("value", Json(nullptr));
-  return value.is_string() ? Path(value.get<std::string>()) : Path();
-}
-
-corpus::Corpus open_corpus(const Json& run, const Json& manifest) {
+corpus::Corpus corpus_of(const Json& run, const Json& manifest) {
   auto given = [&](const char* name) {
-    const Path path = path_option(run, name);
-    return path.empty() ? std::nullopt : std::optional(path);
+    const Json value = gate::recorded_option(run, name);
+    return value.is_string() && !value.get_ref<const std::string&>().empty() ? std::optional<Path>(value.get<std::string>()) : std::nullopt;
   };
   return corpus::Corpus::open({.input = given("corpus_input"), .recipe = given("corpus_recipe"), .pack = given("dataset_pack"), .min_score = manifest.value("min_quality_score", int64_t{0})});
 }
@@ -47,7 +43,7 @@ corpus::Corpus open_corpus(const Json& run, const Json& manifest) {
 void check_benchmarks(base::FileSystem& files, const Path& dir, const std::vector<tasks::NamedBenchmark>& benchmarks) {
   const Json run = base::read_json(dir / "run.json"), manifest = base::read_json(dir / "corpus_manifest.json");
   try {
-    const auto corpus = open_corpus(run, manifest);
+    const auto corpus = corpus_of(run, manifest);
     const std::string digest = manifest.at("digest").get<std::string>();
     if (corpus.scan().digest.hex() != digest) throw base::bad_input({.what = "the corpus is no longer the one that was trained on", .where = dir.string()});
     const Json report = honesty::check_honesty({.chat = dir / "inputs/chat.jsonl", .eval = dir / "inputs/eval.jsonl", .external = benchmarks, .corpus = honesty::stream_of(corpus), .corpus_label = digest});

@@ -160,6 +160,8 @@ Json provenance_json(const ResolvedRunOptions& resolved) {
   return out;
 }
 
+Json recorded_option(const Json& run, const std::string& name) { return base::member(base::member(base::member(run, "options"), name), "value"); }
+
 ModelConfig model_config(const RunOptions& o, int64_t vocab_size) {
   ModelConfig config;
   config.vocab_size = vocab_size;

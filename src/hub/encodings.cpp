@@ -24,10 +24,7 @@ std::string git_blob_id(std::string_view bytes) {
   unsigned char raw[EVP_MAX_MD_SIZE];
   unsigned size = 0;
   EVP_DigestFinal_ex(hash.get(), raw, &size);
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string hex;
-  for (unsigned i = 0; i < size; ++i) hex.append(1, kHex[raw[i] >> 4]).append(1, kHex[raw[i] & 15]);
-  return hex;
+  return base::hex({reinterpret_cast<const char*>(raw), size});
 }
 
 }  // namespace picochat::hub

@@ -100,10 +100,7 @@ CheckpointSeries::CheckpointSeries(base::FileSystem& files, Path folder) : files
   base::sweep_leftovers(files_, folder_);
 }
 
-Path CheckpointSeries::path(int64_t step) const {
-  const std::string digits = cat(step);
-  return folder_ / cat(kStepPrefix, std::string(8 - std::min<size_t>(8, digits.size()), '0'), digits);
-}
+Path CheckpointSeries::path(int64_t step) const { return folder_ / cat(kStepPrefix, base::zero_padded(static_cast<uint64_t>(step), 8)); }
 
 std::vector<int64_t> CheckpointSeries::steps() const {
   std::vector<int64_t> steps;

@@ -19,10 +19,7 @@ using base::Path;
 constexpr const char* kIndexFile = "documents.bin";  // starts of all documents, then their keys; uint64 each
 constexpr const char* kInfoFile = "token_shards_manifest.json";
 
-std::string shard_name(int64_t index) {
-  std::string digits = cat(index);
-  return cat("tokens-", std::string(6 - std::min<size_t>(6, digits.size()), '0'), digits, ".bin");
-}
+std::string shard_name(int64_t index) { return cat("tokens-", base::zero_padded(static_cast<uint64_t>(index), 6), ".bin"); }
 
 class ShardWriter {
  public:

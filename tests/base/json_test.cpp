@@ -91,5 +91,12 @@ TEST(Json, UnknownKeysAreNamedWithTheNearestKnownOne) {
   EXPECT_NO_THROW(refuse_unknown_keys(Json{{"chat_input", 1}}, known, "pack.json"));
 }
 
+TEST(Json, AMemberThatIsNotThereIsNull) {
+  const Json object{{"a", {{"b", 1}}}};
+  EXPECT_EQ(member(member(object, "a"), "b"), 1);
+  EXPECT_EQ(member(object, "c"), nullptr);
+  EXPECT_EQ(member(member(member(object, "a"), "b"), "c"), nullptr) << "a number has no members";
+}
+
 }  // namespace
 }  // namespace picochat::base

@@ -71,6 +71,12 @@ TEST(Text, PaddingCountsCharactersNotBytes) {
   EXPECT_EQ(padded("longer", 3), "longer");
 }
 
+TEST(Text, NumbersAndBytesForNames) {
+  EXPECT_EQ(zero_padded(12, 6), "000012");
+  EXPECT_EQ(zero_padded(1234567, 6), "1234567");
+  EXPECT_EQ(hex(std::string_view("\x00\x7F\xAB", 3)), "007fab");
+}
+
 TEST(Text, GlobPatterns) {
   EXPECT_TRUE(glob_match("*", ""));
   EXPECT_TRUE(glob_match("bench_math_*", "bench_math_add"));

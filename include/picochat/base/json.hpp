@@ -23,6 +23,9 @@ std::string dump(const Json& value, int indent = 2);
 // One line, keys sorted at every level: what digests of JSON values are taken of.
 std::string canonical(const Json& value);
 
+// object.at(key); null when it is not there, or `object` is no object.
+Json member(const Json& object, const std::string& key);
+
 // False for an unsigned integer above the largest int64_t, which get<int64_t>() would wrap.
 bool fits_int64(const Json& value);
 

@@ -46,6 +46,8 @@ std::string short_count(double value);             // 15500000 -> "15.5M"
 std::string human_bytes(uint64_t bytes);           // "1.5 GiB"
 std::string human_seconds(double seconds);         // "2 h 03 min", "41 s", "0.3 s"
 std::string padded(std::string_view text, size_t width);  // left-aligned, counts code points
+std::string zero_padded(uint64_t number, size_t width);   // 12, 6 -> "000012"; a longer number stays whole
+std::string hex(std::string_view bytes);                  // two lower-case digits a byte
 
 // Shell-style pattern (*, ?, [abc]); '*' also crosses '/', as the documented recipes expect.
 bool glob_match(std::string_view pattern, std::string_view text);

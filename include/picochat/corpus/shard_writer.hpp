@@ -20,6 +20,8 @@ struct DocumentRow {
   const base::Json* extra = nullptr;             // further keys of the row, an object
 };
 
+std::string shard_file_name(int64_t number);  // "shard-000000.jsonl"
+
 struct ShardRecord {
   std::string file;  // "shard-000000.jsonl"
   int64_t documents = 0, characters = 0, lines = 0;

@@ -204,6 +204,8 @@ ResolvedRunOptions resolve_run_options(const base::Json& flags, const ResolveCon
 
 // {"base_steps": {"value": 100, "source": "flag"}, ...}
 base::Json provenance_json(const ResolvedRunOptions& resolved);
+// What an option was resolved to, by a run.json that holds the above as its "options"; null when it does not say.
+base::Json recorded_option(const base::Json& run, const std::string& name);
 
 // The shape that the options describe for a tokenizer of this size. Usage error naming the flag when it cannot be built.
 ModelConfig model_config(const RunOptions& options, int64_t vocab_size);

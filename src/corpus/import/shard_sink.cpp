@@ -19,11 +19,6 @@ constexpr size_t kPiece = 256 << 10;         // digested and written while it is
 
 }  // namespace
 
-std::string shard_file_name(int64_t number) {
-  const std::string digits = std::to_string(number);
-  return base::cat("shard-", std::string(digits.size() < 6 ? 6 - digits.size() : 0, '0'), digits, ".jsonl");
-}
-
 ShardSink::ShardSink(base::FileSystem& files, Path documents, Journal& journal, base::WritableFile& corpus)
     : files_(files), documents_(std::move(documents)), journal_(journal), corpus_(corpus) {
   const int writers = std::clamp(base::available_cores() / 2, 1, 4);

@@ -69,6 +69,4 @@ class ShardSink {
   std::vector<std::jthread> threads_;  // last: they use everything above
 };
 
-std::string shard_file_name(int64_t number);
-
 }  // namespace picochat::corpus::import
