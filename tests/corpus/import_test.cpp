@@ -444,7 +444,12 @@ TEST(ClimbmixImport, TheFirstShardsBecomeAPackInOneFolder) {
   for (int i = 0; i < 3; ++i) shards["shard_0000" + std::to_string(i) + ".parquet"] = test::parquet_bytes(rows(i * 100, 100), 50);
   HubServer server(shards, "karpathy/climbmix-400b-shuffle");
   const hub::Environment environment = [&](const std::string& name) { return name == "HF_HOME" ? std::optional((folder / "hf").string()) : std::nullopt; };
-  ClimbmixOptions options{.out_dir = (folder / "mix").string(), .shards = 2, .max_rows = 150, .min_chars = kMinChars, .endpoint = server.endpoint()};
+  ClimbmixOptions options;
+  options.out_dir = (folder / "mix").string();
+  options.shards = 2;
+  options.max_rows = 150;
+  options.min_chars = kMinChars;
+  options.endpoint = server.endpoint();
   const Json report = climbmix_import(base::real_file_system(), options, environment).json;
   EXPECT_EQ(report["rows_seen"], 150);
   EXPECT_EQ(report["files"].size(), 2u) << "the third shard was not asked for";

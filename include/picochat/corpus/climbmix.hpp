@@ -6,14 +6,11 @@
 
 namespace picochat::corpus {
 
-struct ClimbmixOptions {
+// The options of an import, less those that this one decides.
+struct ClimbmixOptions : ImportOptions {
   std::string out_dir;
   int64_t shards = 1;  // files shard_00000.parquet and so on
-  int64_t max_rows = 1000, min_chars = 20, document_shard_rows = 1000;
-  bool force = false, streaming = true, json = false;
-  std::string revision = "main";
-  std::optional<std::string> token_env, endpoint;
-  std::optional<int64_t> jobs;
+  bool force = false;
 };
 const base::OptionTable<ClimbmixOptions>& climbmix_options();
 
