@@ -2,13 +2,12 @@
 
 #include <unistd.h>
 
-#include "command_data.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/factory/train_commands.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "picochat/train/sft_source.hpp"
-#include "picochat/train/window_source.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -97,14 +96,12 @@ base::CommandOutput batch_inspect_command(base::FileSystem& files, const BatchIn
     const ScratchFolder scratch;
     StageCache cache(files, scratch.path);
     const auto corpus = open_corpus(*options.corpus);
-    const auto shards = std::make_shared<const train::TokenShards>(
-        command_shards(files, cache, scratch.path, corpus, *tokenizer, options.tokenizer, gate::RunOptions{}.base_shard_token_size, 0));
-    const auto split = train::split_tokens(shards, held_out_tokens(*shards, options.val_fraction, options.context_size), options.context_size,
-                                           options.split_mode == "window" ? train::SplitMode::kWindow : train::SplitMode::kDocument);
-    train::WindowSource source(split.train, {.context_size = options.context_size, .batch_size = options.batch_size, .grad_accum_steps = options.grad_accum_steps,
-                                             .seed = seed, .isolate_documents = options.dataset_mode == "packed"});
-    show(source);
-    output.json["num_sequences"] = source.windows();
+    const auto shards = command_shards(files, cache, scratch.path, corpus, *tokenizer, options.tokenizer, gate::RunOptions{}.base_shard_token_size, 0);
+    BaseData data(shards, held_out_tokens(*shards, options.val_fraction, options.context_size), options.split_mode,
+                  {.context_size = options.context_size, .batch_size = options.batch_size, .grad_accum_steps = options.grad_accum_steps, .seed = seed,
+                   .isolate_documents = options.dataset_mode == "packed"});
+    show(data.source);
+    output.json["num_sequences"] = data.source.windows();
   }
   output.text = text(output.json);
   return output;

@@ -5,22 +5,19 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/text.hpp"
-#include "picochat/corpus/document.hpp"
 #include "picochat/gate/reports.hpp"
 #include "picochat/honesty/honesty.hpp"
 #include "picochat/tasks/inspect.hpp"
 #include "picochat/tokenizer/train.hpp"
-#include "picochat/train/token_shards.hpp"
 #include "earlier_runs.hpp"
 #include "preflight_facts.hpp"
 #include "run_context.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
 
 using base::cat;
-
-constexpr uint64_t kSplitKeySeed = 0;  // one split for every seed of a run, so that seeds can be compared
 
 // What a corpus scan depends on without reading the text again: names, sizes and times of its files.
 Json corpus_identity(const corpus::Corpus& corpus) {
@@ -35,9 +32,7 @@ Json corpus_identity(const corpus::Corpus& corpus) {
 
 // The text and how often each part of it counts: what tokenizer and shards depend on.
 Json corpus_content(const RunContext& run) {
-  Json weights = Json::array();
-  for (const auto& source : run.corpus.sources()) weights.push_back({source.weight, source.max_documents.value_or(-1), source.max_bytes.value_or(-1)});
-  return {{"corpus", run.corpus_manifest.at("digest")}, {"source_weights", weights}};
+  return {{"corpus", run.corpus_manifest.at("digest")}, {"source_weights", source_weights(run.corpus)}};
 }
 
 void add_canaries(const RunContext& run, std::vector<std::string>& documents) {
@@ -47,11 +42,7 @@ void add_canaries(const RunContext& run, std::vector<std::string>& documents) {
 }  // namespace
 
 std::string canary_value(int64_t seed, int64_t index) {
-  auto padded = [](int64_t value, size_t width) {
-    const std::string digits = cat(value);
-    return std::string(width - std::min(width, digits.size()), '0') + digits;
-  };
-  return cat("pico-canary-", padded(seed, 4), "-", padded(index, 2));
+  return cat("pico-canary-", base::zero_padded(static_cast<uint64_t>(seed), 4), "-", base::zero_padded(static_cast<uint64_t>(index), 2));
 }
 
 std::string canary_line(int64_t seed, int64_t index) { return cat(kCanaryPrefix, canary_value(seed, index), "."); }
@@ -181,21 +172,16 @@ void shards_stage(RunContext& run) {
   key.inputs["tokenizer"] = run.tokenizer_digest().hex();
   if (options.canary_count > 0) key.options["seed"] = options.seed;
   run_stage(run, 4, key, {"base/token_shards"}, [&] {
-    const Path folder = run.at("base/token_shards");
-    base::sweep_leftovers(run.files, folder.parent_path());
-    if (std::filesystem::exists(folder)) base::remove_published(run.files, folder);
     std::vector<std::string> canaries;
     add_canaries(run, canaries);
     size_t next_canary = 0;
     auto texts = run.corpus.texts();
-    train::build_token_shards(run.files, folder, *run.tokenizer, [&](train::ShardDocument& document) {
+    replace_token_shards(run.files, run.at("base/token_shards"), *run.tokenizer, [&](train::ShardDocument& document) {
       if (texts(document.text)) return true;
       if (next_canary == canaries.size()) return false;
       document = {canaries[next_canary++], UINT64_MAX};  // never held out
       return true;
-    }, {.shard_tokens = options.base_shard_token_size, .total_bytes = run.corpus_manifest.at("stats").at("num_bytes").get<int64_t>(),
-        .threads = static_cast<int>(options.threads),
-        .key_of = [](std::string_view text) { return corpus::document_key(text, kSplitKeySeed); }});
+    }, {.shard_tokens = options.base_shard_token_size, .text_bytes = run.corpus_manifest.at("stats").at("num_bytes").get<int64_t>(), .threads = static_cast<int>(options.threads)});
   });
   const Json info = base::read_json(run.at("base/token_shards/token_shards_manifest.json"));
   const auto tokens = info.at("num_tokens").get<int64_t>();

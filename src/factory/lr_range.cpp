@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "availability.hpp"
-#include "command_data.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -13,8 +12,8 @@
 #include "picochat/gate/run_options.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/train/trainer.hpp"
-#include "picochat/train/window_source.hpp"
 #include "run_context.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -97,14 +96,11 @@ base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptio
   files.make_directories(dir);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
-  const auto shards = std::make_shared<const train::TokenShards>(
-      command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads)));
-  const auto split = train::split_tokens(shards, 8 * (config.context_size + 1), config.context_size,
-                                         given.split_mode == "window" ? train::SplitMode::kWindow : train::SplitMode::kDocument);
-  const bool isolate = given.base_dataset_mode == "packed";
-  train::WindowSource source(split.train, {.context_size = config.context_size, .batch_size = given.base_batch_size, .grad_accum_steps = given.base_grad_accum_steps,
-                                           .seed = static_cast<uint64_t>(given.seed), .isolate_documents = isolate});
-  const auto validator = train::window_validator(split.validation, config.context_size, given.base_batch_size, isolate, train::byte_lengths(*tokenizer));
+  const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));
+  BaseData data(shards, 8 * (config.context_size + 1), given.split_mode,
+                {.context_size = config.context_size, .batch_size = given.base_batch_size, .grad_accum_steps = given.base_grad_accum_steps, .seed = static_cast<uint64_t>(given.seed),
+                 .isolate_documents = given.base_dataset_mode == "packed"});
+  const auto validator = data.validator(train::byte_lengths(*tokenizer));
   auto initial = model::allocate_flat(model::ParameterLayout(config).size());
   model::initialize(config, static_cast<uint64_t>(given.seed), initial);
 
@@ -123,7 +119,7 @@ base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptio
   t.fingerprint = "lr-range";
   t.stop_when = [&] { return watch.diverged; };
   train::clear_stage(files, work);  // a range test is short: it starts anew
-  train::train(files, t, initial, source, *validator, watch);
+  train::train(files, t, initial, data.source, *validator, watch);
   train::clear_stage(files, work);
 
   Json report{{"config", lr_range_options().to_json(given)}, {"summary", lr_range_summary(watch.rows, given.base_steps, given.min_lr, watch.diverged)},

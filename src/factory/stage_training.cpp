@@ -11,8 +11,8 @@
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "picochat/train/bigram_baseline.hpp"
-#include "picochat/train/window_source.hpp"
 #include "run_context.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -21,22 +21,6 @@ using base::cat;
 
 constexpr int64_t kBigramTokenLimit = 50'000'000;  // above it the pair table would need gigabytes
 constexpr int64_t kCanaryTokens = 80;
-
-const std::vector<std::string> kModelFields{"context_size", "n_embd", "n_head", "n_kv_head", "n_layer", "dropout", "norm_type", "position_encoding",
-                                            "activation", "tie_embeddings", "qk_norm", "linear_bias", "parallel_residual", "scaled_residual_init",
-                                            "logit_softcap", "rope_base", "initializer_range"};
-const std::vector<std::string> kLoopFields{"early_stop_min_delta", "loss_spike_rollback", "loss_spike_threshold", "loss_spike_lr_decay",
-                                           "loss_spike_min_lr_scale", "loss_spike_snapshot_every", "auto_lr_scaling", "seed"};
-const std::vector<std::string> kStageFields{"steps", "batch_size", "grad_accum_steps", "learning_rate", "lr_warmup_steps", "lr_decay", "min_lr_ratio",
-                                            "grad_clip", "early_stop_patience", "max_minutes", "optimizer", "weight_decay", "weight_decay_decay", "beta1",
-                                            "beta2", "muon_learning_rate", "muon_momentum_schedule", "ema_decay"};
-
-std::vector<std::string> stage_fields(const std::string& prefix, const std::vector<std::string>& more) {
-  std::vector<std::string> fields = kLoopFields;
-  for (const auto& name : kStageFields) fields.push_back(prefix + name);
-  fields.insert(fields.end(), more.begin(), more.end());
-  return fields;
-}
 
 // The options that base and SFT have under two names.
 struct StageOptions {
@@ -97,7 +81,7 @@ evidence::TrainFacts train_facts(const StageTraining& s, const std::string& stag
   evidence::TrainFacts facts;
   facts.stage = stage;
   facts.config = picked(s.options, kModelFields);
-  facts.config.update(picked(s.options, stage_fields(stage + "_", {})));
+  facts.config.update(picked(s.options, training_fields(stage + "_", {})));
   facts.config["effective_learning_rate"] = t.learning_rate.peak;
   facts.config["device"] = "cpu";
   facts.config["precision"] = "float32";
@@ -116,6 +100,14 @@ evidence::TrainFacts train_facts(const StageTraining& s, const std::string& stag
   facts.last_checkpoint = checkpoint_reference(s, result.last_checkpoint);
   if (result.ema_checkpoint) facts.ema_checkpoint = checkpoint_reference(s, *result.ema_checkpoint);
   return facts;
+}
+
+Json publish_report(const StageTraining& s, const std::string& name, const evidence::TrainFacts& facts, const train::TrainResult& result) {
+  const auto events = evidence::read_metrics(s.dir / "metrics.jsonl", facts.stage);
+  const Json report = evidence::build_train_report(facts, events);
+  evidence::write_train_report(s.files, s.folder, name, report, events);
+  base::say(cat(facts.stage, ": stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
+  return report;
 }
 
 eval::LanguageModel selected_model(const StageTraining& s) { return eval::load_language_model(s.folder / "checkpoint", s.tokenizer_path); }
@@ -157,21 +149,25 @@ Json probe_memorization(const StageTraining& s, const corpus::Corpus& corpus, co
 
 }  // namespace
 
-std::vector<std::string> model_fields() { return kModelFields; }
-std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more) { return stage_fields(prefix, more); }
+std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more) {
+  std::vector<std::string> fields = kLoopFields;
+  fields.insert(fields.end(), {"auto_lr_scaling", "seed"});
+  for (const auto& name : kStageFields) fields.push_back(prefix + name);
+  fields.insert(fields.end(), more.begin(), more.end());
+  return fields;
+}
 
-Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const Path& token_shards) {
+Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const std::shared_ptr<const train::TokenShards>& shards) {
   const auto& options = s.options;
   const StageOptions o = base_options(options);
   const auto config = gate::model_config(options, static_cast<int64_t>(s.tokenizer->vocab_size()));
-  const auto shards = std::make_shared<const train::TokenShards>(token_shards);
-  const auto mode = options.split_mode == "window" ? train::SplitMode::kWindow : train::SplitMode::kDocument;
-  const auto split = train::split_tokens(shards, options.val_tokens, config.context_size, mode);
-  const bool isolate = options.base_dataset_mode == "packed";
   const auto lengths = train::byte_lengths(*s.tokenizer);
-  train::WindowSource source(split.train, {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum,
-                                           .seed = static_cast<uint64_t>(options.seed), .isolate_documents = isolate});
-  const auto validator = train::window_validator(split.validation, config.context_size, o.batch, isolate, lengths);
+  BaseData data(shards, options.val_tokens, options.split_mode,
+                {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum, .seed = static_cast<uint64_t>(options.seed),
+                 .isolate_documents = options.base_dataset_mode == "packed"});
+  const auto& split = data.split;
+  auto& source = data.source;
+  const auto validator = data.validator(lengths);
   base::say(cat("base data: ready train=", base::grouped(split.train.size()), " val=", base::grouped(split.validation.size()), " tokens, split by ", split.method));
   base::say(cat("base data: batch sampling mode=permutation windows=", base::grouped(source.windows()), " of ", config.context_size, " tokens, ",
                 base::fixed(static_cast<double>(o.steps * o.batch * o.accum) / static_cast<double>(source.windows()), 2), " epochs planned"));
@@ -199,17 +195,12 @@ Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const Path
   const auto language_model = selected_model(s);
   facts.sample = eval::continue_text(language_model, "", s.sample_tokens, {.temperature = 0.8, .top_k = 20, .seed = static_cast<uint64_t>(options.seed)});
   facts.extra = {{"bigram_baseline", bigram}, {"memorization", probe_memorization(s, corpus, language_model, facts.sample, held_out_documents(*shards, split))}};
-  const auto events = evidence::read_metrics(s.dir / "metrics.jsonl", "base");
-  const Json report = evidence::build_train_report(facts, events);
-  evidence::write_train_report(s.files, s.folder, "train_report.json", report, events);
-  base::say(cat("base: stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
-  return report;
+  return publish_report(s, "train_report.json", facts, result);
 }
 
-Json train_sft(const StageTraining& s, const Path& start_checkpoint, const Path& chat) {
+Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, const Path& start_checkpoint, const Path& chat) {
   const auto& options = s.options;
   const StageOptions o = sft_options(options);
-  const auto start = train::load_checkpoint(start_checkpoint);
   const auto rows = tasks::read_chat_rows(chat);
   const auto data = train::prepare_sft(*s.tokenizer, rows, start.config.context_size, static_cast<uint64_t>(options.seed), s.val_fraction);
   train::SftSource source(data.train, {.context_size = start.config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum,
@@ -230,11 +221,7 @@ Json train_sft(const StageTraining& s, const Path& start_checkpoint, const Path&
   facts.extra = {{"base_checkpoint", checkpoint_reference(s, start_checkpoint)}};
   const auto language_model = selected_model(s);
   facts.sample = eval::reply_to(language_model, s.sample_prompt, s.sample_tokens);
-  const auto events = evidence::read_metrics(s.dir / "metrics.jsonl", "sft");
-  const Json report = evidence::build_train_report(facts, events);
-  evidence::write_train_report(s.files, s.folder, "sft_report.json", report, events);
-  base::say(cat("sft: stopped by ", result.stop_reason, " after ", result.steps, " steps; the checkpoint of step ", result.best_step, " is selected"));
-  return report;
+  return publish_report(s, "sft_report.json", facts, result);
 }
 
 // Once the stage is recorded as done, `checkpoint` and `last_checkpoint` hold all that is worth its space.

@@ -10,6 +10,8 @@
 #include "picochat/factory/stage_cache.hpp"
 #include "picochat/gate/run_options.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
+#include "picochat/train/checkpoint.hpp"
+#include "picochat/train/token_shards.hpp"
 #include "picochat/train/trainer.hpp"
 
 namespace picochat::factory {
@@ -32,14 +34,23 @@ struct StageTraining {
   std::string sample_prompt = "What is Picochat?";  // of SFT
 };
 
-// The options that decide a stage's result, by their names in `run tiny`.
-std::vector<std::string> model_fields();
+// The options that decide a stage's result: of the model, of a stage ("base_" or "sft_" stands before their names in
+// `run tiny`), and of every stage alike.
+inline const std::vector<std::string> kModelFields{"context_size", "n_embd", "n_head", "n_kv_head", "n_layer", "dropout", "norm_type", "position_encoding",
+                                                   "activation", "tie_embeddings", "qk_norm", "linear_bias", "parallel_residual", "scaled_residual_init",
+                                                   "logit_softcap", "rope_base", "initializer_range"};
+inline const std::vector<std::string> kStageFields{"steps", "batch_size", "grad_accum_steps", "learning_rate", "lr_warmup_steps", "lr_decay", "min_lr_ratio",
+                                                   "grad_clip", "early_stop_patience", "max_minutes", "optimizer", "weight_decay", "weight_decay_decay", "beta1",
+                                                   "beta2", "muon_learning_rate", "muon_momentum_schedule", "ema_decay"};
+inline const std::vector<std::string> kLoopFields{"early_stop_min_delta", "loss_spike_rollback", "loss_spike_threshold", "loss_spike_lr_decay",
+                                                  "loss_spike_min_lr_scale", "loss_spike_snapshot_every"};
+// kLoopFields, what else every stage of a run depends on, kStageFields with the prefix, and `more`.
 std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more);
 Json picked(const gate::RunOptions& options, const std::vector<std::string>& fields);
 
 // Trains, publishes the checkpoints, writes and returns the report.
-Json train_base(const StageTraining& stage, const corpus::Corpus& corpus, const Path& token_shards);
-Json train_sft(const StageTraining& stage, const Path& start_checkpoint, const Path& chat);
+Json train_base(const StageTraining& stage, const corpus::Corpus& corpus, const std::shared_ptr<const train::TokenShards>& shards);
+Json train_sft(const StageTraining& stage, const train::LoadedCheckpoint& start, const Path& start_checkpoint, const Path& chat);
 
 // Refuses to discard finished or resumable training in `folder` when the key differs; `discard` is the flag that does.
 void refuse_changed_training(const StageCache& cache, base::FileSystem& files, const StageKey& key, const Path& folder, const std::string& discard);

@@ -1,7 +1,6 @@
 #include "picochat/factory/train_commands.hpp"
 
 #include "availability.hpp"
-#include "command_data.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -10,6 +9,7 @@
 #include "picochat/model/determinism.hpp"
 #include "run_context.hpp"
 #include "stage_training.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -79,11 +79,11 @@ base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseO
   claim(files, dir, "base", given.discard);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
-  const Path shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));
+  const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));
   TrainBaseOptions options = given;
-  options.val_tokens = given.held_out_tokens.value_or(held_out_tokens(train::TokenShards(shards), given.val_fraction, given.context_size));
-  StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(shards).hex()}, {"tokenizer", base::sha256_file(given.tokenizer).hex()}},
-               .options = picked(options, training_fields("base_", model_fields()))};
+  options.val_tokens = given.held_out_tokens.value_or(held_out_tokens(*shards, given.val_fraction, given.context_size));
+  StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(dir / "token_shards").hex()}, {"tokenizer", base::sha256_file(given.tokenizer).hex()}},
+               .options = picked(options, training_fields("base_", kModelFields))};
   key.options.update(picked(options, {"val_tokens", "base_dataset_mode", "split_mode"}));
   key.options["log_every"] = given.log_every;
   return outcome(once(files, cache, dir, key, "train_report.json", [&] {
@@ -108,7 +108,7 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
   return outcome(once(files, cache, dir, key, "sft_report.json", [&] {
     auto s = training(files, options, tokenizer, options.sft_learning_rate, key);
     s.sample_prompt = options.sample_prompt;
-    return train_sft(s, options.checkpoint, options.input);
+    return train_sft(s, start, options.checkpoint, options.input);
   }), dir, "sft_report.json");
 }
 

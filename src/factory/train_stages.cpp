@@ -17,12 +17,13 @@ StageTraining stage_training(const RunContext& run, const std::string& stage, do
 
 void base_stage(RunContext& run) {
   StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(run.at("base/token_shards")).hex()}, {"tokenizer", run.tokenizer_digest().hex()}},
-               .options = run.picked(training_fields("base_", model_fields()))};
+               .options = run.picked(training_fields("base_", kModelFields))};
   key.options.update(run.picked({"val_tokens", "base_dataset_mode", "split_mode"}));
   refuse_changed_training(run.cache, run.files, key, run.at("base"), "--fresh base");
   // What later stages read: a bundle leaves last_checkpoint out, and a run restored from it must not train again.
   run_stage(run, 5, key, {"base/checkpoint", "base/train_report.json"}, [&] {
-    train_base(stage_training(run, "base", run.preflight.budget.base_effective_learning_rate, key), run.corpus, run.at("base/token_shards"));
+    train_base(stage_training(run, "base", run.preflight.budget.base_effective_learning_rate, key), run.corpus,
+               std::make_shared<const train::TokenShards>(run.at("base/token_shards")));
   });
   drop_working_checkpoints(run.files, run.at("base"));
   run.base_report = base::read_json(run.at("base/train_report.json"));
@@ -36,7 +37,8 @@ void sft_stage(RunContext& run) {
   run_stage(run, 6, key, {"sft/checkpoint", "sft/sft_report.json"}, [&] {
     auto s = stage_training(run, "sft", run.preflight.budget.sft_effective_learning_rate, key);
     s.sample_tokens = run.options().eval_max_new_tokens;
-    train_sft(s, run.at("base/checkpoint"), run.chat_input);
+    const Path start = run.at("base/checkpoint");
+    train_sft(s, train::load_checkpoint(start), start, run.chat_input);
   });
   drop_working_checkpoints(run.files, run.at("sft"));
   run.sft_report = base::read_json(run.at("sft/sft_report.json"));

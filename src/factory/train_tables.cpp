@@ -1,5 +1,6 @@
 // The flags of the training commands: fields of a run under the names they have without a stage before them.
 #include "picochat/factory/train_commands.hpp"
+#include "stage_training.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -7,13 +8,11 @@ namespace {
 template <typename S>
 void add_stage(base::OptionTable<S>& t, const std::string& prefix) {
   const auto& run = gate::run_options();
-  for (const char* field : {"batch_size", "grad_accum_steps", "learning_rate", "lr_warmup_steps", "lr_decay", "min_lr_ratio", "grad_clip", "early_stop_patience",
-                            "max_minutes", "optimizer", "weight_decay", "weight_decay_decay", "beta1", "beta2", "muon_learning_rate", "muon_momentum_schedule", "ema_decay"})
-    t.adopt(run, prefix + field, field).in("Training");
-  t.adopt(run, prefix + "steps", "max_steps").alias("--steps").in("Training");
-  for (const char* field : {"early_stop_min_delta", "loss_spike_rollback", "loss_spike_threshold", "loss_spike_lr_decay", "loss_spike_min_lr_scale",
-                            "loss_spike_snapshot_every"})
-    t.adopt(run, field, field).in("Training");
+  for (const auto& field : kStageFields) {
+    auto& added = t.adopt(run, prefix + field, field == "steps" ? "max_steps" : field).in("Training");
+    if (field == "steps") added.alias("--steps");
+  }
+  for (const auto& field : kLoopFields) t.adopt(run, field, field).in("Training");
 }
 
 template <typename S>
@@ -45,9 +44,8 @@ void add_text_and_model(base::OptionTable<S>& t) {
   t.adopt(run, "base_shard_token_size", "shard_token_size");
   t.adopt(run, "base_shard_cache_size", "shard_cache_size");
   t.adopt(run, "canary_count", "canary_count").refuse("*", "canaries are put into the text by `run tiny`").hide();
-  for (const char* field : {"context_size", "n_embd", "n_head", "n_kv_head", "n_layer", "dropout", "norm_type", "position_encoding", "activation", "tie_embeddings",
-                            "qk_norm", "linear_bias", "parallel_residual", "scaled_residual_init", "logit_softcap", "rope_base", "initializer_range", "xsa_last_n"})
-    t.adopt(run, field, field);
+  for (const auto& field : kModelFields) t.adopt(run, field, field);
+  t.adopt(run, "xsa_last_n", "xsa_last_n");
 }
 
 }  // namespace
