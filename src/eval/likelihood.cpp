@@ -52,20 +52,6 @@ std::vector<Group> make_groups(const gate::ModelConfig& config, std::span<const 
   return groups;
 }
 
-struct TokenScore {
-  double logprob;
-  bool greedy;
-};
-
-// log softmax(logits)[target]; the sum runs in float64 in a fixed order.
-TokenScore score_token(std::span<const float> logits, TokenId target) {
-  float best = logits[0];
-  for (float value : logits) best = std::max(best, value);
-  double sum = 0;
-  for (float value : logits) sum += std::exp(static_cast<double>(value) - static_cast<double>(best));
-  return {static_cast<double>(logits[target]) - static_cast<double>(best) - std::log(sum), logits[target] == best};
-}
-
 // One batch of groups, each in a row of the decoder.
 class Scorer {
  public:
@@ -102,13 +88,13 @@ class Scorer {
     for (size_t g = 0; g < groups.size(); ++g) {
       if (round >= groups[g].continuations.size()) continue;
       const Tokens& tokens = continuation(groups[g], round);
-      TokenScore score = score_token(std::span<const float>(first_).subspan(g * vocab_, vocab_), tokens[0]);
+      const LogSoftmax first(std::span<const float>(first_).subspan(g * vocab_, vocab_));
       Likelihood& out = results_[groups[g].request][groups[g].continuations[round]];
-      out = {.logprob = score.logprob, .greedy = score.greedy, .truncated = groups[g].truncated};
+      out = {.logprob = first[tokens[0]], .greedy = first.is_best(tokens[0]), .truncated = groups[g].truncated};
       for (size_t i = 1; i < tokens.size(); ++i) {
-        score = score_token(std::span<const float>(rest_).subspan(offset++ * vocab_, vocab_), tokens[i]);
-        out.logprob += score.logprob;
-        out.greedy = out.greedy && score.greedy;
+        const LogSoftmax next(std::span<const float>(rest_).subspan(offset++ * vocab_, vocab_));
+        out.logprob += next[tokens[i]];
+        out.greedy = out.greedy && next.is_best(tokens[i]);
       }
       if (tokens.size() > 1) decoder_.truncate(static_cast<int64_t>(g), static_cast<int64_t>(groups[g].context.size()));
     }
@@ -131,6 +117,12 @@ bool one_begins_another(const std::vector<Tokens>& labels) {
 }
 
 }  // namespace
+
+LogSoftmax::LogSoftmax(std::span<const float> logits) : logits_(logits), best_(static_cast<double>(*std::max_element(logits.begin(), logits.end()))) {
+  double sum = 0;
+  for (const float value : logits) sum += std::exp(static_cast<double>(value) - best_);
+  log_sum_ = std::log(sum);
+}
 
 bool fits(const gate::ModelConfig& config, const LikelihoodRequest& request) {
   return std::all_of(request.continuations.begin(), request.continuations.end(), [&](const Tokens& continuation) {

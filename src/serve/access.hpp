@@ -6,17 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "picochat/base/options.hpp"
+#include "picochat/serve/access_options.hpp"
 #include "serve/http/server.hpp"
 
 namespace picochat::serve {
-
-struct AccessOptions {
-  std::string host = "127.0.0.1";
-  int64_t port = 0;
-  std::optional<std::string> api_key, api_key_env, api_key_file;
-  std::vector<std::string> allow_origin, allow_host;
-};
 
 class Access {
  public:

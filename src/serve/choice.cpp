@@ -3,6 +3,7 @@
 #include <random>
 
 #include "picochat/base/interrupt.hpp"
+#include "picochat/base/text.hpp"
 #include "picochat/base/unicode.hpp"
 
 namespace picochat::serve {
@@ -20,12 +21,8 @@ std::string token_text(const tokenizer::Tokenizer& tokenizer, TokenId id) {
   if (id < tokenizer::kSpecialTokens) return std::string(tokenizer::kSpecialTokenText[id]);
   const std::string_view bytes = tokenizer.token_bytes(id);
   if (base::is_valid_utf8(bytes)) return std::string(bytes);
-  constexpr char kDigits[] = "0123456789abcdef";
   std::string text = "bytes:";
-  for (const char byte : bytes) {
-    const auto value = static_cast<unsigned char>(byte);
-    text += {'\\', 'x', kDigits[value >> 4], kDigits[value & 15]};
-  }
+  for (const char& byte : bytes) text += "\\x" + base::hex({&byte, 1});
   return text;
 }
 

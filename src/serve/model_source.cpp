@@ -15,7 +15,7 @@ using base::Path;
 
 bool is_checkpoint(const Path& folder) { return std::filesystem::exists(folder / "config.json") && std::filesystem::exists(folder / base::kManifestFile); }
 
-// The newest of step-00000120 and its like.
+// The newest of step-00000120 and its like. Not by train::CheckpointSeries, which sweeps what a crash left: the run may be writing just now.
 std::optional<Path> newest_step(const Path& series) {
   std::optional<Path> newest;
   std::error_code absent;

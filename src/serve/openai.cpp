@@ -22,10 +22,9 @@ constexpr int64_t kMostLikeliest = 20;
 
 std::string new_id(const char* prefix) {
   static thread_local std::mt19937_64 generator{std::random_device()()};
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string id = prefix;
-  for (int i = 0; i < 24; ++i) id += kDigits[generator() & 15];
-  return id;
+  std::string bytes;
+  for (int i = 0; i < 12; ++i) bytes += static_cast<char>(generator() & 255);
+  return prefix + base::hex(bytes);
 }
 
 Json envelope(const std::string& id, const char* object, const std::string& model) {

@@ -50,8 +50,4 @@ void RowCache::release(int64_t row) {
   rows_[static_cast<size_t>(row)].released = ++releases_;
 }
 
-bool RowCache::any_free() const {
-  return std::any_of(rows_.begin(), rows_.end(), [](const Row& row) { return !row.used; });
-}
-
 }  // namespace picochat::serve

@@ -24,7 +24,6 @@ class RowCache {
   void ran(int64_t row, std::span<const tokenizer::TokenId> tokens);  // they were appended
   void clear(int64_t row);
   void release(int64_t row);  // keeps its tokens
-  bool any_free() const;
 
  private:
   struct Row {

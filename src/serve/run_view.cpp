@@ -5,6 +5,7 @@
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/gate/run_options.hpp"
 #include "picochat/serve/model_source.hpp"
 
 namespace picochat::serve {
@@ -12,6 +13,7 @@ namespace {
 
 using base::cat;
 using base::Json;
+using base::member;
 using base::Path;
 
 constexpr std::array<const char*, 8> kStages = {"corpus", "honesty", "tokenizer", "token_shards", "base", "sft", "dpo", "eval"};
@@ -29,13 +31,6 @@ Json read_report(const Path& path, Json* problems) {
     if (problems) problems->push_back(cat(path.filename().string(), ": ", base::replace_all(problem.what(), "\n", "; ")));
     return nullptr;
   }
-}
-
-// object.at(key), or null, whatever `object` is.
-Json at(const Json& object, const char* key) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(key);
-  return found == object.end() ? Json(nullptr) : *found;
 }
 
 // A process of this program holds the run's lock.
@@ -65,20 +60,17 @@ std::filesystem::file_time_type last_change(const Path& run) {
 
 double seconds_since(std::filesystem::file_time_type time) { return std::chrono::duration<double>(std::filesystem::file_time_type::clock::now() - time).count(); }
 
-// The value that an option of run.json was resolved to.
-Json option(const Json& run, const char* name) { return at(at(at(run, "options"), name), "value"); }
-
 Json stage_list(const Path& run, const Json& summary) {
   Json out = Json::array();
-  const Json timed = at(at(summary, "timing"), "stages");
+  const Json timed = member(member(summary, "timing"), "stages");
   for (const char* stage : kStages) {
     const Json record = read_report(run / "stages" / cat(stage, ".json"), nullptr);
     if (record.is_null() && std::string_view(stage) == "dpo") continue;  // most runs have none
     Json seconds;
     if (timed.is_array())
       for (const Json& entry : timed)
-        if (at(entry, "stage") == stage) seconds = at(entry, "seconds");
-    out.push_back({{"name", stage}, {"status", record.is_null() ? Json("pending") : at(record, "status")}, {"seconds", seconds}});
+        if (member(entry, "stage") == stage) seconds = member(entry, "seconds");
+    out.push_back({{"name", stage}, {"status", record.is_null() ? Json("pending") : member(record, "status")}, {"seconds", seconds}});
   }
   return out;
 }
@@ -86,27 +78,27 @@ Json stage_list(const Path& run, const Json& summary) {
 // Checks that did not pass, the worst first.
 Json findings(const Json& preflight) {
   Json out = Json::array();
-  const Json checks = at(preflight, "checks");
+  const Json checks = member(preflight, "checks");
   if (!checks.is_array()) return out;
   for (const char* status : {"block", "warn", "not_measured", "deferred_to_host"})
     for (const Json& check : checks)
-      if (at(check, "status") == status) out.push_back({{"name", at(check, "name")}, {"status", status}, {"message", at(check, "message")}, {"remedy", at(check, "remedy")}});
+      if (member(check, "status") == status) out.push_back({{"name", member(check, "name")}, {"status", status}, {"message", member(check, "message")}, {"remedy", member(check, "remedy")}});
   return out;
 }
 
 int64_t passed(const Json& preflight) {
-  const Json checks = at(preflight, "checks");
-  return !checks.is_array() ? 0 : std::count_if(checks.begin(), checks.end(), [](const Json& check) { return at(check, "status") == "pass"; });
+  const Json checks = member(preflight, "checks");
+  return !checks.is_array() ? 0 : std::count_if(checks.begin(), checks.end(), [](const Json& check) { return member(check, "status") == "pass"; });
 }
 
 Json scoreboard(const Json& report) {
-  const Json breakdown = at(at(report, "summary"), "category_breakdown");
+  const Json breakdown = member(member(report, "summary"), "category_breakdown");
   if (!breakdown.is_object()) return nullptr;
   Json rows = Json::array();
   for (const auto& [category, bucket] : breakdown.items())
-    rows.push_back({{"category", category}, {"passed", at(bucket, "num_passed")}, {"scored", at(bucket, "num_scored")}, {"rate", at(bucket, "pass_rate")},
-                    {"low", at(at(bucket, "pass_rate_ci"), "low")}, {"high", at(at(bucket, "pass_rate_ci"), "high")}});
-  return {{"passed", at(at(report, "summary"), "num_passed")}, {"scored", at(at(report, "summary"), "num_scored")}, {"rate", at(at(report, "summary"), "pass_rate")},
+    rows.push_back({{"category", category}, {"passed", member(bucket, "num_passed")}, {"scored", member(bucket, "num_scored")}, {"rate", member(bucket, "pass_rate")},
+                    {"low", member(member(bucket, "pass_rate_ci"), "low")}, {"high", member(member(bucket, "pass_rate_ci"), "high")}});
+  return {{"passed", member(member(report, "summary"), "num_passed")}, {"scored", member(member(report, "summary"), "num_scored")}, {"rate", member(member(report, "summary"), "pass_rate")},
           {"categories", std::move(rows)}};
 }
 
@@ -116,10 +108,10 @@ Json samples(const Path& run, const Json& eval) {
   if (std::filesystem::is_regular_file(run / "base/sample.txt", error)) base_text = base::read_file(run / "base/sample.txt").substr(0, 4000);
   auto rows = [&](const char* verdict) {
     Json out = Json::array();
-    const Json list = at(at(eval, "generations"), verdict);
+    const Json list = member(member(eval, "generations"), verdict);
     if (list.is_array())
       for (const Json& row : list)
-        out.push_back({{"category", at(row, "category")}, {"user", at(row, "user")}, {"reply", at(row, "reply")}, {"reference", at(row, "reference_answer")}, {"reasons", at(row, "failure_reasons")}});
+        out.push_back({{"category", member(row, "category")}, {"user", member(row, "user")}, {"reply", member(row, "reply")}, {"reference", member(row, "reference_answer")}, {"reasons", member(row, "failure_reasons")}});
     return out;
   };
   return {{"base", base_text}, {"good", rows("good")}, {"bad", rows("bad")}};
@@ -141,30 +133,32 @@ std::vector<std::string> RunView::names() const {
   return names;
 }
 
+Path RunView::path_of(const std::string& name) const { return is_run(folder_) ? folder_ : folder_ / name; }
+
 std::optional<Path> RunView::find(const std::string& name) const {
   const auto known = names();
-  if (std::find(known.begin(), known.end(), name) == known.end()) return {};
-  return is_run(folder_) ? folder_ : folder_ / name;
+  return std::find(known.begin(), known.end(), name) == known.end() ? std::nullopt : std::optional(path_of(name));
 }
 
 // The place in training comes from the metrics: progress.json is written at evaluations only.
-Json RunView::short_facts(const std::string& name, const Path& run, Json* problems) {
-  const Json record = read_report(run / "run.json", problems), gate = read_report(run / "gate/gate.json", problems);
-  const Json place = tail(name, run).position(), step = at(place, "step");
-  const Json last = at(place, "stage").is_string() ? option(record, cat(place.at("stage").get<std::string>(), "_steps").c_str()) : Json(nullptr);
+Json RunView::short_facts(const std::string& name, const Path& run, const Json& record, const Json& gate) {
+  const Json place = tail(name, run).position(), step = member(place, "step");
+  const Json last = member(place, "stage").is_string() ? gate::recorded_option(record, cat(place.at("stage").get<std::string>(), "_steps")) : Json(nullptr);
   const bool counted = step.is_number() && last.is_number() && last.get<double>() > 0;
   const bool running = is_running(run), complete = std::filesystem::exists(run / "summary.json");
-  return {{"name", name}, {"scale", option(record, "scale")}, {"running", running}, {"complete", complete && !running}, {"started_at", at(at(record, "timing"), "started_at")},
-          {"seconds_since_change", seconds_since(last_change(run))}, {"stage", at(place, "stage")}, {"step", step}, {"max_steps", last},
-          {"progress", counted ? Json(std::min(1.0, step.get<double>() / last.get<double>())) : Json(nullptr)}, {"train_loss", at(place, "train_loss")}, {"val_bpb", at(place, "val_bpb")},
-          {"verdict", at(gate, "status")}, {"has_model", newest_model(run).has_value()}};
+  return {{"name", name}, {"scale", gate::recorded_option(record, "scale")}, {"running", running}, {"complete", complete && !running}, {"started_at", member(member(record, "timing"), "started_at")},
+          {"seconds_since_change", seconds_since(last_change(run))}, {"stage", member(place, "stage")}, {"step", step}, {"max_steps", last},
+          {"progress", counted ? Json(std::min(1.0, step.get<double>() / last.get<double>())) : Json(nullptr)}, {"train_loss", member(place, "train_loss")}, {"val_bpb", member(place, "val_bpb")},
+          {"verdict", member(gate, "status")}, {"has_model", newest_model(run).has_value()}};
 }
 
 Json RunView::list() {
   std::lock_guard lock(mutex_);
   Json out = Json::array();
-  for (const auto& name : names())
-    if (const auto run = find(name)) out.push_back(short_facts(name, *run, nullptr));
+  for (const auto& name : names()) {
+    const Path run = path_of(name);
+    out.push_back(short_facts(name, run, read_report(run / "run.json", nullptr), read_report(run / "gate/gate.json", nullptr)));
+  }
   return {{"runs", std::move(out)}};
 }
 
@@ -173,18 +167,18 @@ Json RunView::run(const std::string& name) {
   if (!run) return nullptr;
   std::lock_guard lock(mutex_);
   Json problems = Json::array();
-  Json out = short_facts(name, *run, &problems);
-  const Json record = read_report(*run / "run.json", nullptr), summary = read_report(*run / "summary.json", &problems), preflight = read_report(*run / "preflight.json", &problems);
-  const Json gate = read_report(*run / "gate/gate.json", nullptr), eval = read_report(*run / "eval/eval_report.json", &problems);
-  out["command"] = at(record, "command");
-  out["device"] = at(at(record, "timing"), "device");
+  const Json record = read_report(*run / "run.json", &problems), gate = read_report(*run / "gate/gate.json", &problems), summary = read_report(*run / "summary.json", &problems);
+  const Json preflight = read_report(*run / "preflight.json", &problems), eval = read_report(*run / "eval/eval_report.json", &problems);
+  Json out = short_facts(name, *run, record, gate);
+  out["command"] = member(record, "command");
+  out["device"] = member(member(record, "timing"), "device");
   out["stages"] = stage_list(*run, summary);
   const auto seconds = out.at("stage").is_string() ? tail(name, *run).step_seconds(out.at("stage").get<std::string>()) : std::nullopt;
   const bool measured = out.at("running") == true && seconds && out.at("progress").is_number() && out.at("progress") < 1;
   out["stage_seconds_left"] = measured ? Json(*seconds * (out.at("max_steps").get<double>() - out.at("step").get<double>())) : Json(nullptr);
-  out["parameters"] = at(at(preflight, "budget"), "estimated_parameters");
-  out["preflight"] = preflight.is_null() ? Json(nullptr) : Json{{"status", at(preflight, "status")}, {"passed", passed(preflight)}, {"findings", findings(preflight)}};
-  out["gate"] = gate.is_null() ? Json(nullptr) : Json{{"status", at(gate, "status")}, {"profile", at(gate, "profile")}, {"issues", at(gate, "issues")}};
+  out["parameters"] = member(member(preflight, "budget"), "estimated_parameters");
+  out["preflight"] = preflight.is_null() ? Json(nullptr) : Json{{"status", member(preflight, "status")}, {"passed", passed(preflight)}, {"findings", findings(preflight)}};
+  out["gate"] = gate.is_null() ? Json(nullptr) : Json{{"status", member(gate, "status")}, {"profile", member(gate, "profile")}, {"issues", member(gate, "issues")}};
   out["boards"] = Json::object();
   for (const char* report : {"eval", "sft_fit", "sft_fit_heldout"})
     out["boards"][report] = scoreboard(std::string_view(report) == "eval" ? eval : read_report(*run / report / "eval_report.json", &problems));
@@ -194,9 +188,9 @@ Json RunView::run(const std::string& name) {
 }
 
 MetricsTail& RunView::tail(const std::string& name, const Path& run) {
-  auto [at, is_new] = tails_.try_emplace(name, run / "metrics.jsonl");
-  at->second.refresh();
-  return at->second;
+  auto [found, is_new] = tails_.try_emplace(name, run / "metrics.jsonl");
+  found->second.refresh();
+  return found->second;
 }
 
 Json RunView::curves(const std::string& name) {
@@ -211,14 +205,14 @@ Json RunView::failing(const std::string& name, const std::string& report, const 
   if (!run || (report != "eval" && report != "sft_fit" && report != "sft_fit_heldout")) return nullptr;
   Json rows = Json::array();
   int64_t count = 0;
-  const Json examples = at(read_report(*run / report / "eval_report.json", nullptr), "examples");
+  const Json examples = member(read_report(*run / report / "eval_report.json", nullptr), "examples");
   if (examples.is_array())
     for (const Json& row : examples) {
-      if (at(row, "passed") != false || (!category.empty() && at(row, "category") != category)) continue;
+      if (member(row, "passed") != false || (!category.empty() && member(row, "category") != category)) continue;
       if (++count > static_cast<int64_t>(kMostRows)) continue;
-      Json reply = at(row, "reply");
-      if (!at(row, "choice_predicted").is_null()) reply = cat("chose ", base::dump(at(row, "choice_predicted"), -1), ", right is ", base::dump(at(row, "correct_choice"), -1));
-      rows.push_back({{"category", at(row, "category")}, {"user", at(row, "user")}, {"reply", reply}, {"reference", at(row, "reference_answer")}, {"reasons", at(row, "failure_reasons")}});
+      Json reply = member(row, "reply");
+      if (!member(row, "choice_predicted").is_null()) reply = cat("chose ", base::dump(member(row, "choice_predicted"), -1), ", right is ", base::dump(member(row, "correct_choice"), -1));
+      rows.push_back({{"category", member(row, "category")}, {"user", member(row, "user")}, {"reply", reply}, {"reference", member(row, "reference_answer")}, {"reasons", member(row, "failure_reasons")}});
     }
   return {{"rows", std::move(rows)}, {"count", count}};
 }

@@ -55,6 +55,7 @@ class RunView {
   explicit RunView(base::Path folder);
 
   std::vector<std::string> names() const;
+  base::Path path_of(const std::string& name) const;  // of a name that names() gave
   // The run's folder, for a name that names() has: nothing else reaches the file system.
   std::optional<base::Path> find(const std::string& name) const;
 
@@ -66,7 +67,7 @@ class RunView {
 
  private:
   MetricsTail& tail(const std::string& name, const base::Path& run);  // with mutex_ held
-  base::Json short_facts(const std::string& name, const base::Path& run, base::Json* problems);
+  base::Json short_facts(const std::string& name, const base::Path& run, const base::Json& record, const base::Json& gate);
 
   const base::Path folder_;
   std::mutex mutex_;

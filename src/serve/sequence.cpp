@@ -1,31 +1,22 @@
 #include "serve/sequence.hpp"
 
 #include <algorithm>
-#include <cmath>
 
 #include "picochat/base/clock.hpp"
 #include "picochat/base/error.hpp"
+#include "picochat/eval/likelihood.hpp"
 
 namespace picochat::serve {
 namespace {
 
-// log softmax(logits); the sum runs in float64 in a fixed order.
-double log_normalizer(std::span<const float> logits) {
-  const auto best = static_cast<double>(*std::max_element(logits.begin(), logits.end()));
-  double sum = 0;
-  for (const float value : logits) sum += std::exp(static_cast<double>(value) - best);
-  return best + std::log(sum);
-}
-
 ScoredToken score(std::span<const float> logits, TokenId token, int64_t likeliest) {
-  const double normalizer = log_normalizer(logits);
-  auto logprob = [&](TokenId id) { return static_cast<double>(logits[id]) - normalizer; };
-  ScoredToken out{token, logprob(token), {}};
+  const eval::LogSoftmax logprobs(logits);
+  ScoredToken out{token, logprobs[token], {}};
   std::vector<TokenId> ids(logits.size());
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i);
   const auto count = std::min<ptrdiff_t>(likeliest, static_cast<ptrdiff_t>(ids.size()));
   std::partial_sort(ids.begin(), ids.begin() + count, ids.end(), [&](TokenId a, TokenId b) { return logits[a] != logits[b] ? logits[a] > logits[b] : a < b; });
-  for (ptrdiff_t i = 0; i < count; ++i) out.likeliest.emplace_back(ids[static_cast<size_t>(i)], logprob(ids[static_cast<size_t>(i)]));
+  for (ptrdiff_t i = 0; i < count; ++i) out.likeliest.emplace_back(ids[static_cast<size_t>(i)], logprobs[ids[static_cast<size_t>(i)]]);
   return out;
 }
 

@@ -26,7 +26,7 @@ class OneModel : public Models {
 };
 
 ServiceOptions service_options(const ServeOptions& o) {
-  return {.access = {o.host, o.port, o.api_key, o.api_key_env, o.api_key_file, o.allow_origin, o.allow_host},
+  return {.access = o,
           .api = {o, o.max_tokens_limit, o.max_seconds},
           .limits = {.body_bytes = static_cast<size_t>(o.max_body_kb) << 10, .connections = static_cast<int>(o.max_connections)},
           .log_requests = o.log_requests};
@@ -38,14 +38,9 @@ const base::OptionTable<ServeOptions>& serve_options() {
   static const auto table = [] {
     using O = ServeOptions;
     base::OptionTable<O> t;
-    t.add("host", &O::host, "address to listen on").metavar = "ADDRESS";
-    t.add("port", &O::port, "port; 0: any free one").at_least(0).at_most(65535);
+    add_access_options(t, "clients must send");
     t.add("model_name", &O::model_name, "the model's name in the API");
-    t.add("api_key_file", &O::api_key_file, "file with the key that clients must send").in("Access").metavar = "FILE";
-    t.add("api_key_env", &O::api_key_env, "environment variable with the key; PICOCHAT_API_KEY is read without this").in("Access").metavar = "NAME";
-    t.add("api_key", &O::api_key, "the key itself: other users of the machine see it in the list of processes").in("Access").metavar = "KEY";
     t.add("allow_origin", &O::allow_origin, "site whose pages may use the server; repeatable").in("Access").metavar = "ORIGIN";
-    t.add("allow_host", &O::allow_host, "further name of this server; repeatable").in("Access").metavar = "NAME";
     t.add("batch_rows", &O::batch_rows, "texts generated together").at_least(1).at_most(1024).in("Limits");
     t.add("queue_limit", &O::queue_limit, "texts that may wait; more are answered 429").at_least(0).in("Limits");
     t.add("max_tokens_limit", &O::max_tokens_limit, "most new tokens a request may ask for").at_least(1).in("Limits");

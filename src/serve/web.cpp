@@ -31,7 +31,7 @@ std::vector<std::string> RunModels::names() const {
   std::vector<std::string> names;
   if (!chat_) return names;
   for (const auto& name : runs_.names())
-    if (const auto run = runs_.find(name); run && newest_model(*run)) names.push_back(name);
+    if (newest_model(runs_.path_of(name))) names.push_back(name);
   return names;
 }
 
@@ -40,8 +40,7 @@ std::shared_ptr<Engine> RunModels::engine(const std::string& name) {
   if (known.empty()) throw ApiError{.status = 404, .message = chat_ ? "no run has a checkpoint yet" : "chat is switched off", .param = "model", .code = "model_not_found"};
   const std::string wanted = name.empty() ? known.front() : name;
   if (std::find(known.begin(), known.end(), wanted) == known.end()) throw ApiError{.status = 404, .message = "no run of that name has a checkpoint", .param = "model", .code = "model_not_found"};
-  const auto run = runs_.find(wanted);
-  const auto files = run ? newest_model(*run) : std::nullopt;
+  const auto files = newest_model(runs_.path_of(wanted));
   if (!files) throw ApiError{.status = 404, .message = "the run's checkpoint has just gone", .param = "model", .code = "model_not_found"};
   std::lock_guard lock(mutex_);
   if (engine_ && checkpoint_ == files->checkpoint) return engine_;
@@ -61,7 +60,7 @@ void RunModels::close() {
 }
 
 WebService::WebService(const WebOptions& o) : runs_(o.runs_dir), models_(runs_, o.chat, static_cast<int>(o.threads)) {
-  const ServiceOptions settings{.access = {o.host, o.port, o.api_key, o.api_key_env, o.api_key_file, {}, o.allow_host}, .api = {o, 4096, 300}, .limits = {.body_bytes = 1 << 20},
+  const ServiceOptions settings{.access = o, .api = {o, 4096, 300}, .limits = {.body_bytes = 1 << 20},
                                 .log_requests = o.log_requests};
   service_ = std::make_unique<Service>(
       settings, models_, [this](http::Exchange& exchange) { return exchange.request.path.starts_with("/api/") ? data(exchange) : page(exchange); }, page_paths());
@@ -105,14 +104,9 @@ const base::OptionTable<WebOptions>& web_options() {
     using O = WebOptions;
     base::OptionTable<O> t;
     t.add("runs_dir", &O::runs_dir, "folder of runs, or one run").metavar = "DIR";
-    t.add("host", &O::host, "address to listen on").metavar = "ADDRESS";
-    t.add("port", &O::port, "port; 0: any free one").at_least(0).at_most(65535);
+    add_access_options(t, "the page asks for").alias("--auth-token");
     t.add("chat", &O::chat, "let the page talk with the runs' models");
-    t.add("api_key_file", &O::api_key_file, "file with the key that the page asks for").in("Access").metavar = "FILE";
-    t.add("api_key_env", &O::api_key_env, "environment variable with the key; PICOCHAT_API_KEY is read without this").in("Access").metavar = "NAME";
-    t.add("api_key", &O::api_key, "the key itself: other users of the machine see it in the list of processes").alias("--auth-token").in("Access").metavar = "KEY";
-    t.add("allow_host", &O::allow_host, "further name of this server; repeatable").in("Access").metavar = "NAME";
-    t.add("threads", static_cast<int64_t O::*>(&ModelOptions::threads), "compute threads of the chat; 0: one per core").at_least(0);
+    t.add("threads", &O::threads, "compute threads of the chat; 0: one per core").at_least(0);
     t.add("log_requests", &O::log_requests, "a line on stderr for every request");
     return t;
   }();

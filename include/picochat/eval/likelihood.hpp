@@ -10,6 +10,18 @@
 
 namespace picochat::eval {
 
+// log softmax of one token's logits; the sum runs in float64 in a fixed order.
+class LogSoftmax {
+ public:
+  explicit LogSoftmax(std::span<const float> logits);
+  double operator[](tokenizer::TokenId id) const { return static_cast<double>(logits_[id]) - best_ - log_sum_; }
+  bool is_best(tokenizer::TokenId id) const { return static_cast<double>(logits_[id]) == best_; }
+
+ private:
+  std::span<const float> logits_;
+  double best_, log_sum_;
+};
+
 // Continuations of one context; the context is run once for all that leave it whole.
 struct LikelihoodRequest {
   std::vector<tokenizer::TokenId> context;                     // at least one token

@@ -47,14 +47,13 @@ base::ExitCode run_chat(const ChatOptions& options);
 template <typename S>
 void add_choice_options(base::OptionTable<S>& table) {
   add_model_options(table);
-  auto member = []<typename T>(T ChoiceOptions::*inherited) -> T S::* { return inherited; };
-  table.add("max_new_tokens", member(&ChoiceOptions::max_new_tokens), "longest answer in tokens").at_least(0).in("Choice of tokens");
-  table.add("temperature", member(&ChoiceOptions::temperature), "0: always the likeliest token").at_least(0).in("Choice of tokens");
-  table.add("top_k", member(&ChoiceOptions::top_k), "sample among the k likeliest tokens; 0: off").at_least(0).in("Choice of tokens");
-  table.add("top_p", member(&ChoiceOptions::top_p), "sample among the likeliest tokens that make up this probability").more_than(0).at_most(1).in("Choice of tokens");
-  table.add("repetition_penalty", member(&ChoiceOptions::repetition_penalty), "above 1 makes tokens of the text so far less likely").more_than(0).in("Choice of tokens");
-  table.add("seed", member(&ChoiceOptions::seed), "same seed, same text; default: another one each time").at_least(0).in("Choice of tokens").metavar = "N";
-  table.add("stop", member(&ChoiceOptions::stop), "end the text before this string; repeatable").in("Choice of tokens").metavar = "TEXT";
+  table.add("max_new_tokens", &ChoiceOptions::max_new_tokens, "longest answer in tokens").at_least(0).in("Choice of tokens");
+  table.add("temperature", &ChoiceOptions::temperature, "0: always the likeliest token").at_least(0).in("Choice of tokens");
+  table.add("top_k", &ChoiceOptions::top_k, "sample among the k likeliest tokens; 0: off").at_least(0).in("Choice of tokens");
+  table.add("top_p", &ChoiceOptions::top_p, "sample among the likeliest tokens that make up this probability").more_than(0).at_most(1).in("Choice of tokens");
+  table.add("repetition_penalty", &ChoiceOptions::repetition_penalty, "above 1 makes tokens of the text so far less likely").more_than(0).in("Choice of tokens");
+  table.add("seed", &ChoiceOptions::seed, "same seed, same text; default: another one each time").at_least(0).in("Choice of tokens").metavar = "N";
+  table.add("stop", &ChoiceOptions::stop, "end the text before this string; repeatable").in("Choice of tokens").metavar = "TEXT";
 }
 
 }  // namespace picochat::serve

@@ -35,12 +35,11 @@ eval::LanguageModel load_model(const ModelOptions& options);
 // Adds the fields of ModelOptions to the table of a command whose options derive from it.
 template <typename S>
 void add_model_options(base::OptionTable<S>& table) {
-  auto member = []<typename T>(T ModelOptions::*inherited) -> T S::* { return inherited; };
-  table.add("run", member(&ModelOptions::run), "a run directory, or a checkpoint folder").place().in("Model").metavar = "RUN";
-  table.add("checkpoint", member(&ModelOptions::checkpoint), "a checkpoint folder").in("Model").metavar = "DIR";
-  table.add("tokenizer", member(&ModelOptions::tokenizer), "its tokenizer.json; default: that of the run").in("Model").metavar = "FILE";
-  table.add("device", member(&ModelOptions::device), "where to compute; only the CPU decodes in this build").choose({"auto", "cpu", "cuda"}).in("Model");
-  table.add("threads", member(&ModelOptions::threads), "compute threads; 0: one per core").at_least(0).in("Model");
+  table.add("run", &ModelOptions::run, "a run directory, or a checkpoint folder").place().in("Model").metavar = "RUN";
+  table.add("checkpoint", &ModelOptions::checkpoint, "a checkpoint folder").in("Model").metavar = "DIR";
+  table.add("tokenizer", &ModelOptions::tokenizer, "its tokenizer.json; default: that of the run").in("Model").metavar = "FILE";
+  table.add("device", &ModelOptions::device, "where to compute; only the CPU decodes in this build").choose({"auto", "cpu", "cuda"}).in("Model");
+  table.add("threads", &ModelOptions::threads, "compute threads; 0: one per core").at_least(0).in("Model");
 }
 
 }  // namespace picochat::serve

@@ -1,17 +1,14 @@
 // `serve`: one model behind the API that OpenAI's clients speak. For trying a model out, not for the public.
 #pragma once
 
+#include "picochat/serve/access_options.hpp"
 #include "picochat/serve/generate.hpp"
 
 namespace picochat::serve {
 
-struct ServeOptions : ChoiceOptions {
-  ServeOptions() { max_new_tokens = 256; }
-  std::string host = "127.0.0.1";
-  int64_t port = 8000;
+struct ServeOptions : ChoiceOptions, AccessOptions {
+  ServeOptions() { max_new_tokens = 256, port = 8000; }
   std::string model_name = "picochat";
-  std::optional<std::string> api_key, api_key_env, api_key_file;
-  std::vector<std::string> allow_origin, allow_host;
   int64_t batch_rows = 32, queue_limit = 256, max_tokens_limit = 8192, max_body_kb = 4096, max_connections = 256;
   double max_seconds = 120, drain_seconds = 10;
   bool kv_cache = true, log_requests = false;

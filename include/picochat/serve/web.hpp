@@ -2,17 +2,14 @@
 // runs and never writes.
 #pragma once
 
+#include "picochat/serve/access_options.hpp"
 #include "picochat/serve/generate.hpp"
 
 namespace picochat::serve {
 
-struct WebOptions : ChoiceOptions {
-  WebOptions() { max_new_tokens = 200; }
+struct WebOptions : ChoiceOptions, AccessOptions {
+  WebOptions() { max_new_tokens = 200, port = 8765; }
   std::string runs_dir = "runs";
-  std::string host = "127.0.0.1";
-  int64_t port = 8765;
-  std::optional<std::string> api_key, api_key_env, api_key_file;
-  std::vector<std::string> allow_host;
   bool chat = true, log_requests = false;
 };
 const base::OptionTable<WebOptions>& web_options();

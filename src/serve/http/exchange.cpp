@@ -1,3 +1,5 @@
+#include <charconv>
+
 #include "picochat/base/text.hpp"
 #include "serve/http/server.hpp"
 #include "serve/http/socket.hpp"
@@ -31,10 +33,9 @@ void Exchange::begin(int status, const std::string& content_type) {
 
 bool Exchange::send(std::string_view piece) {
   if (piece.empty()) return !client_gone();
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string size;
-  for (size_t left = piece.size(); left > 0; left /= 16) size.insert(size.begin(), kDigits[left % 16]);
-  const bool sent = socket_.write(base::cat(size, "\r\n", piece, "\r\n"));
+  char size[16];
+  const auto end = std::to_chars(size, size + sizeof size, piece.size(), 16).ptr;
+  const bool sent = socket_.write(base::cat(std::string_view(size, end), "\r\n", piece, "\r\n"));
   keep_alive_ = keep_alive_ && sent;
   return sent;
 }
