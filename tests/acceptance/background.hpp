@@ -8,19 +8,7 @@ namespace picochat::acceptance {
 class Background {
  public:
   // stdout and stderr go to one file.
-  Background(const std::vector<std::string>& arguments, std::filesystem::path log) : log_(std::move(log)) {
-    child_ = ::fork();
-    if (child_ == 0) {
-      const int file = ::open(log_.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-      ::dup2(file, STDOUT_FILENO);
-      ::dup2(file, STDERR_FILENO);
-      std::vector<char*> argv{const_cast<char*>(kProgram)};
-      for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-      argv.push_back(nullptr);
-      ::execv(kProgram, argv.data());
-      ::_exit(127);
-    }
-  }
+  Background(const std::vector<std::string>& arguments, std::filesystem::path log) : log_(std::move(log)), child_(start_program(arguments, log_, log_)) {}
   ~Background() { stop(SIGKILL); }
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
@@ -51,7 +39,7 @@ class Background {
 
  private:
   const std::filesystem::path log_;
-  pid_t child_ = -1;
+  pid_t child_;
   int status_ = 0;
 };
 

@@ -29,6 +29,22 @@ inline std::string read_all(const std::filesystem::path& path) {
   return text.str();
 }
 
+// The program in a process of its own. `out` and `err` may be one file.
+inline pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out, const std::filesystem::path& err, const std::string& threads = "") {
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  auto redirect = [](const std::filesystem::path& path, int descriptor) { ::dup2(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), descriptor); };
+  redirect(out, STDOUT_FILENO);
+  if (err == out) ::dup2(STDOUT_FILENO, STDERR_FILENO);
+  else redirect(err, STDERR_FILENO);
+  if (!threads.empty()) ::setenv("OMP_NUM_THREADS", threads.c_str(), 1);
+  std::vector<char*> argv{const_cast<char*>(kProgram)};
+  for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  ::execv(kProgram, argv.data());
+  ::_exit(127);
+}
+
 struct Outcome {
   int code = -1;         // exit code, or 128 + signal
   bool killed = false;   // by the test
@@ -49,17 +65,7 @@ class Program {
   // `signal` is sent once `when` says so; it is asked every millisecond. Empty: never.
   Outcome run_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal = SIGKILL, const std::string& threads = "") {
     const auto out = scratch_ / "stdout.txt", err = scratch_ / "stderr.txt";
-    const pid_t child = ::fork();
-    if (child == 0) {
-      redirect(out, STDOUT_FILENO);
-      redirect(err, STDERR_FILENO);
-      if (!threads.empty()) ::setenv("OMP_NUM_THREADS", threads.c_str(), 1);
-      std::vector<char*> argv{const_cast<char*>(kProgram)};
-      for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
-      argv.push_back(nullptr);
-      ::execv(kProgram, argv.data());
-      ::_exit(127);
-    }
+    const pid_t child = start_program(arguments, out, err, threads);
     Outcome outcome;
     int status = 0;
     while (::waitpid(child, &status, when ? WNOHANG : 0) == 0) {
@@ -76,10 +82,6 @@ class Program {
   }
 
  private:
-  static void redirect(const std::filesystem::path& path, int descriptor) {
-    const int file = ::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644);
-    ::dup2(file, descriptor);
-  }
   std::filesystem::path scratch_;
 };
 
