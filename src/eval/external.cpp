@@ -21,8 +21,11 @@ using tasks::BenchmarkFile;
 using tasks::BenchmarkRow;
 using tokenizer::TokenId;
 
+// The harness has no acc_norm for yes and no, nor for one and the same continuation.
+bool has_acc_norm(const std::string& layout) { return layout != "boolq" && layout != "winogrande"; }
+
 // The figure that a benchmark is usually quoted by: letters have no length to divide by.
-const char* primary_metric(const std::string& layout) { return layout.starts_with("mmlu") ? "acc" : "acc_norm"; }
+const char* primary_metric(const std::string& layout) { return has_acc_norm(layout) && !layout.starts_with("mmlu") ? "acc_norm" : "acc"; }
 
 // White space at the end of the context belongs to the continuation, and the continuation's tokens are what the
 // whole has beyond the context's, as the harness cuts them.
@@ -61,24 +64,26 @@ std::vector<Asked> ask(const ExternalEvalOptions& options, const BenchmarkFile& 
   const auto shots = std::span(file.dev_shots).first(static_cast<size_t>(options.num_fewshot));
   for (size_t i : choose_rows(file.rows.size(), options.max_rows, static_cast<uint64_t>(options.seed), [&](size_t row) -> const std::string& { return file.rows[row].question; })) {
     asked.push_back({.row = &file.rows[i], .logprobs = {}, .per_character = {}, .letter = {}});
-    requests.push_back(encode(*model.tokenizer, external_prompt(file, file.rows[i], shots)));
+    for (const auto& prompt : external_prompts(file, file.rows[i], shots)) requests.push_back(encode(*model.tokenizer, prompt));
     letters.push_back(tasks::benchmark_eval_row(file.rows[i], options.benchmark_name));
   }
-  base::Progress progress(options.benchmark_name, requests.size(), "rows");
+  base::Progress progress(options.benchmark_name, requests.size(), "prompts");
   const LikelihoodOptions likelihood{.batch_rows = options.batch_rows, .progress = [&](size_t done) { progress.update(done); }};
   const auto scores = score_continuations(model, requests, likelihood);
   const auto by_letter = score_choices(model, letters, {.batch_rows = options.batch_rows, .progress = {}});
   progress.finish();
+  auto of_row = scores.begin();  // a row's scores stand in one request or in several
   for (size_t i = 0; i < asked.size(); ++i) {
     auto& item = asked[i];
-    for (size_t c = 0; c < scores[i].size(); ++c) {
-      item.logprobs.push_back(scores[i][c].logprob);
-      const auto characters = base::count_code_points(item.row->choices[c]);
-      item.per_character.push_back(scores[i][c].logprob / static_cast<double>(std::max<size_t>(1, characters)));
-      item.truncated |= scores[i][c].truncated;
-    }
+    while (item.logprobs.size() < item.row->choices.size())
+      for (const Likelihood& score : *of_row++) {
+        const auto characters = base::count_code_points(item.row->choices[item.logprobs.size()]);
+        item.logprobs.push_back(score.logprob);
+        item.per_character.push_back(score.logprob / static_cast<double>(std::max<size_t>(1, characters)));
+        item.truncated |= score.truncated;
+      }
     item.acc = first_best(item.logprobs);
-    // Letters all have one character: the harness divides by the text that it scores.
+    // MMLU's choices are letters of one character: the harness divides by the text that it scores.
     item.acc_norm = file.layout.starts_with("mmlu") ? item.acc : first_best(item.per_character);
     item.letter = by_letter[i];
   }
@@ -110,7 +115,7 @@ Json summarise(const std::vector<Asked>& asked, const BenchmarkFile& file, doubl
   Json out{{"num_examples", n}, {"num_scored", n}, {"num_passed", primary}, {"primary_metric", primary_metric(file.layout)}};
   put_rate(out, "pass_rate", primary, n, confidence);
   put_rate(out, "acc", acc, n, confidence);
-  put_rate(out, "acc_norm", acc_norm, n, confidence);
+  put_rate(out, "acc_norm", acc_norm, has_acc_norm(file.layout) ? n : 0, confidence);
   out["choice_examples"] = n;
   out["choice_correct"] = primary;
   out["choice_random_baseline"] = n ? Json(chance / static_cast<double>(n)) : Json(nullptr);
@@ -176,7 +181,8 @@ std::string external_markdown(const Json& report, const std::string& name) {
   std::string out = cat("# Benchmark: ", name, "\n\n", n, " rows, layout ", report.at("input").at("layout").get<std::string>(), ", file SHA-256 `", report.at("input").at("sha256").get<std::string>(), "`.\n\n",
                         "| figure | value |\n| --- | ---: |\n");
   for (const auto& [key, title] : {std::pair{"acc", "acc: likeliest choice"}, {"acc_norm", "acc_norm: likeliest choice per character"}, {"label_likelihood_accuracy", "letter asked in the chat format (not a published metric)"}})
-    out += cat("| ", title, " | ", rate(key), " |\n");
+    if (std::string_view(key) != "acc_norm" || has_acc_norm(report.at("input").at("layout")))
+      out += cat("| ", title, " | ", rate(key), " |\n");
   out += cat("| guessing | ", plain("choice_random_baseline"), " |\n| always the commonest answer | ", plain("majority_baseline"), " |\n| rows cut from the left to fit the context | ", s.at("num_truncated").get<int64_t>(), " |\n");
   if (report.contains("contamination")) {
     const Json& c = report.at("contamination");
@@ -195,7 +201,7 @@ const base::OptionTable<ExternalEvalOptions>& external_eval_options() {
   static const auto table = [] {
     using O = ExternalEvalOptions;
     base::OptionTable<O> t;
-    t.add("input", &O::input, "benchmark: ARC, MMLU or HellaSwag as JSON Lines, CSV or Parquet").must().metavar = "FILE";
+    t.add("input", &O::input, "benchmark (ARC, MMLU, HellaSwag, PIQA, OpenBookQA, BoolQ, WinoGrande) as JSON Lines, CSV or Parquet").must().metavar = "FILE";
     t.add("checkpoint", &O::checkpoint, "checkpoint folder of the model").must().metavar = "DIR";
     t.add("tokenizer", &O::tokenizer, "its tokenizer.json").must().metavar = "FILE";
     t.add("out_dir", &O::out_dir, "folder for eval_report.json and report.md").must().metavar = "DIR";

@@ -9,6 +9,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/row_file.hpp"
 #include "tasks/benchmark_csv.hpp"
+#include "tasks/benchmark_layout.hpp"
 
 namespace picochat::tasks {
 namespace {
@@ -16,157 +17,42 @@ namespace {
 using base::cat;
 using base::Json;
 
-constexpr const char* kLayouts = "ARC ({\"question\", \"choices\": {\"text\", \"label\"}, \"answerKey\"} or with \"question\": {\"stem\", \"choices\"}), "
-                                 "MMLU ({\"question\", \"choices\": [...], \"answer\"} or CSV lines question,A,B,C,D,answer), "
-                                 "HellaSwag ({\"ctx\", \"endings\", \"label\"})";
-
-[[noreturn]] void refuse(const std::string& what, const std::string& where, const std::string& found = "") {
-  throw base::bad_input({.what = what, .where = where, .expected = kLayouts, .found = found,
-                         .remedy = "give the benchmark's file as it is distributed; docs/formats/benchmarks.md shows each layout"});
-}
-
-// A row whose answer may still be a number of unknown base.
-struct RawRow {
-  BenchmarkRow row;
-  std::optional<int64_t> number;
-  std::string where;
-};
-
-std::string text_of(const Json& value, const char* key, const std::string& where) {
-  if (!value.is_string() || base::trim(value.get_ref<const std::string&>()).empty()) refuse(cat("\"", key, "\" is not a text"), where, base::dump(value, -1).substr(0, 60));
-  return value.get<std::string>();
-}
-
-std::vector<std::string> texts_of(const Json& value, const char* key, const std::string& where) {
-  if (!value.is_array() || value.empty()) refuse(cat("\"", key, "\" is not a list of texts"), where, base::dump(value, -1).substr(0, 60));
-  std::vector<std::string> out;
-  for (const Json& item : value) {
-    if (item.is_string()) out.push_back(item.get<std::string>());
-    else if (item.is_number()) out.push_back(base::dump(item, -1));
-    else refuse(cat("\"", key, "\" holds something else than texts"), where, base::dump(item, -1).substr(0, 60));
-  }
-  return out;
-}
-
-void letter_labels(BenchmarkRow& row, const std::string& where) {
-  if (row.choices.size() > 26) refuse("more than 26 choices", where);
-  row.labels.clear();
-  for (size_t i = 0; i < row.choices.size(); ++i) row.labels.emplace_back(1, static_cast<char>('A' + i));
-}
-
-// A label of the row, else a letter, else a number whose base the whole file tells.
-void read_answer(RawRow& raw, const std::string& answer) {
-  BenchmarkRow& row = raw.row;
-  const std::string key(base::trim(answer));
-  if (auto label = std::find(row.labels.begin(), row.labels.end(), key); label != row.labels.end()) {
-    row.correct = static_cast<size_t>(label - row.labels.begin());
-    return;
-  }
-  if (key.size() == 1 && base::lower_ascii(key)[0] >= 'a' && base::lower_ascii(key)[0] < static_cast<char>('a' + std::min<size_t>(26, row.choices.size()))) {
-    row.correct = static_cast<size_t>(base::lower_ascii(key)[0] - 'a');
-    return;
-  }
-  if (key.empty() || key.size() > 3 || key.find_first_not_of("0123456789") != std::string::npos)
-    refuse("the answer names none of the choices", raw.where, key.empty() ? "no answer" : key);
-  raw.number = std::stoll(key);
-}
-
-void read_answer(RawRow& raw, const Json& answer) {
-  if (answer.is_number_integer()) raw.number = answer.get<int64_t>();
-  else if (answer.is_string()) read_answer(raw, answer.get_ref<const std::string&>());
-  else refuse("the answer is neither a letter nor a number", raw.where, base::dump(answer, -1).substr(0, 60));
-}
-
-std::string optional_text(const Json& object, std::initializer_list<const char*> keys) {
-  for (const char* key : keys) {
-    if (!object.contains(key)) continue;
-    const Json& value = object[key];
-    if (value.is_string()) return value.get<std::string>();
-    if (value.is_number_integer()) return base::dump(value, -1);
-  }
-  return "";
-}
-
-std::string layout_of(const Json& object, const std::string& where) {
-  if (!object.is_object()) refuse("a row is not a JSON object", where, base::dump(object, -1).substr(0, 60));
-  if (object.contains("question") && object["question"].is_object()) return "arc_ai2";
-  if (object.contains("ctx") && object.contains("endings")) return "hellaswag";
-  if (object.contains("question") && object.contains("choices")) return object["choices"].is_object() ? "arc_hub" : "mmlu_hub";
-  std::vector<std::string> keys;
-  for (const auto& [key, value] : object.items()) keys.push_back(key);
-  refuse("this is no benchmark row", where, cat("keys ", base::join(keys, ", ")));
-}
-
-RawRow parse_row(const Json& object, const std::string& layout, const std::string& where) {
-  RawRow raw;
-  raw.where = where;
-  BenchmarkRow& row = raw.row;
-  row.id = optional_text(object, {"id", "ind"});
-  row.subject = optional_text(object, {"subject", "category", "activity_label"});
-  auto member = [&](const Json& of, const char* key) -> const Json& {
-    if (!of.contains(key)) refuse(cat("\"", key, "\" is missing"), where);
-    return of[key];
-  };
-  if (layout == "arc_ai2") {
-    const Json& question = object["question"];
-    row.question = text_of(member(question, "stem"), "stem", where);
-    const Json& choices = member(question, "choices");
-    if (!choices.is_array()) refuse("\"choices\" is not a list", where);
-    for (const Json& choice : choices) {
-      row.choices.push_back(text_of(member(choice, "text"), "text", where));
-      row.labels.push_back(text_of(member(choice, "label"), "label", where));
-    }
-    read_answer(raw, member(object, "answerKey"));
-  } else if (layout == "arc_hub") {
-    row.question = text_of(object["question"], "question", where);
-    row.choices = texts_of(member(object["choices"], "text"), "choices.text", where);
-    row.labels = texts_of(member(object["choices"], "label"), "choices.label", where);
-    if (row.labels.size() != row.choices.size()) refuse("choices and labels differ in number", where);
-    read_answer(raw, member(object, "answerKey"));
-  } else if (layout == "mmlu_hub") {
-    row.question = text_of(object["question"], "question", where);
-    row.choices = texts_of(object["choices"], "choices", where);
-    letter_labels(row, where);
-    read_answer(raw, member(object, object.contains("answer") ? "answer" : "answerKey"));
-  } else {
-    row.question = text_of(object["ctx"], "ctx", where);
-    row.choices = texts_of(object["endings"], "endings", where);
-    letter_labels(row, where);
-    read_answer(raw, member(object, "label"));
-  }
-  if (row.choices.size() < 2) refuse("fewer than two choices", where);
-  return raw;
-}
-
-// Numbers are indices from 0 or from 1, and one file has one way.
+// Numbers are indices from 0 or from 1, and one file has one way: that of its benchmark, or else the one that it shows.
 void settle_numbers(std::vector<RawRow>& rows, const std::string& layout, const std::string& path) {
-  bool zero = false, beyond = false;
-  for (const RawRow& raw : rows) {
-    if (!raw.number) continue;
-    const auto choices = static_cast<int64_t>(raw.row.choices.size());
-    if (*raw.number < 0 || *raw.number > choices) refuse("the answer names none of the choices", raw.where, cat(*raw.number));
-    zero = zero || *raw.number == 0;
-    beyond = beyond || *raw.number == choices;
-    if (zero && beyond) refuse("answers are counted from 0 in some rows and from 1 in others", raw.where, cat(*raw.number));
+  std::optional<int64_t> first = first_answer(layout);
+  if (!first) {
+    bool zero = false, beyond = false, any = false;
+    for (const RawRow& raw : rows) {
+      if (!raw.number) continue;
+      if (*raw.number < 0 || *raw.number > static_cast<int64_t>(raw.row.choices.size()))
+        refuse_benchmark("the answer names none of the choices", raw.where, cat(*raw.number));
+      any = true;
+      zero = zero || *raw.number == 0;
+      beyond = beyond || *raw.number == static_cast<int64_t>(raw.row.choices.size());
+      if (zero && beyond) refuse_benchmark("answers are counted from 0 in some rows and from 1 in others", raw.where, cat(*raw.number));
+    }
+    if (any && !zero && !beyond)
+      throw base::bad_input({.what = "answers are numbers, and the file does not show whether they count from 0 or from 1", .where = path,
+                             .expected = "a 0, or a number as high as the number of choices, in some row",
+                             .remedy = "give the whole benchmark, or write the answers as letters"});
+    first = beyond ? 1 : 0;
   }
-  // HellaSwag's labels are indices from 0 by definition.
-  const bool open = !zero && !beyond && std::any_of(rows.begin(), rows.end(), [](const RawRow& raw) { return raw.number.has_value(); });
-  if (open && layout != "hellaswag")
-    throw base::bad_input({.what = "answers are numbers, and the file does not show whether they count from 0 or from 1", .where = path,
-                           .expected = "a 0, or a number as high as the number of choices, in some row",
-                           .remedy = "give the whole benchmark, or write the answers as letters"});
-  for (RawRow& raw : rows)
-    if (raw.number) raw.row.correct = static_cast<size_t>(*raw.number - (beyond && layout != "hellaswag" ? 1 : 0));
+  for (RawRow& raw : rows) {
+    if (!raw.number) continue;
+    const int64_t index = *raw.number - *first;
+    if (index < 0 || index >= static_cast<int64_t>(raw.row.choices.size())) refuse_benchmark("the answer names none of the choices", raw.where, cat(*raw.number));
+    raw.row.correct = static_cast<size_t>(index);
+  }
 }
 
 std::vector<RawRow> rows_of_json(const base::Path& path, std::string& layout) {
   std::vector<RawRow> rows;
   auto add = [&](const Json& object, int64_t line) {
     const std::string where = cat(path.string(), ":", line);
-    const std::string own = layout_of(object, where);
+    const std::string own = benchmark_layout(object, where);
     if (layout.empty()) layout = own;
-    if (own != layout) refuse(cat("a row of layout ", own, " in a file of layout ", layout), where);
-    rows.push_back(parse_row(object, layout, where));
+    if (own != layout) refuse_benchmark(cat("a row of layout ", own, " in a file of layout ", layout), where);
+    rows.push_back(parse_benchmark_row(object, layout, where));
     rows.back().row.line = line;
   };
   if (base::lower_ascii(path.extension().string()) == ".json") {
@@ -191,18 +77,19 @@ std::vector<RawRow> rows_of_parquet(const base::Path& path, std::string& layout)
   corpus::RowColumns columns;
   std::vector<std::string> names;
   for (const corpus::Column& column : corpus::RowFile::list_columns(*source, kind)) names.push_back(column.name);
-  auto has = [&](const char* name) { return std::find(names.begin(), names.end(), name) != names.end(); };
-  columns.text = has("ctx") ? "ctx" : "question";
-  if (!has(columns.text.c_str())) refuse("this is no benchmark file", path.string(), cat("columns ", base::join(names, ", ")));
-  for (const char* name : {"id", "ind", "subject", "category", "activity_label", "choices.text", "choices.label", "endings", "answer", "answerKey", "label"})
-    if (has(name)) columns.extra.emplace_back(name);
+  auto has = [&](const std::string& name) { return std::find(names.begin(), names.end(), name) != names.end(); };
+  const auto text = std::find_if(kBenchmarkTextColumns.begin(), kBenchmarkTextColumns.end(), has);
+  if (text == kBenchmarkTextColumns.end()) refuse_benchmark("this is no benchmark file", path.string(), cat("columns ", base::join(names, ", ")));
+  columns.text = *text;
+  for (const std::string& name : kBenchmarkColumns)
+    if (has(name) && name != columns.text) columns.extra.push_back(name);
   if (!has("choices.text") && has("choices")) columns.extra.emplace_back("choices");
   const auto file = corpus::RowFile::open(source, kind, columns);
   std::vector<RawRow> rows;
   for (size_t part = 0; part < file->parts().size(); ++part) {
     file->read_part(part, [&](const corpus::FileRow& row) {
       const std::string where = cat(path.string(), ": row ", row.index + 1);
-      if (row.skipped) refuse(cat("the ", columns.text, " of a row cannot be used: ", row.skipped), where);
+      if (row.skipped) refuse_benchmark(cat("the ", columns.text, " of a row cannot be used: ", row.skipped), where);
       Json object = {{columns.text, row.text}};
       for (size_t i = 0; i < columns.extra.size(); ++i) {
         const size_t dot = columns.extra[i].find('.');
@@ -210,8 +97,8 @@ std::vector<RawRow> rows_of_parquet(const base::Path& path, std::string& layout)
         if (dot == std::string::npos) object[columns.extra[i]] = std::move(value);
         else object[columns.extra[i].substr(0, dot)][columns.extra[i].substr(dot + 1)] = std::move(value);
       }
-      layout = layout_of(object, where);
-      rows.push_back(parse_row(object, layout, where));
+      layout = benchmark_layout(object, where);
+      rows.push_back(parse_benchmark_row(object, layout, where));
       rows.back().row.line = row.index + 1;
       return true;
     });
@@ -224,15 +111,15 @@ std::vector<RawRow> rows_of_csv(const base::Path& path) {
   read_csv(path, [&](const std::vector<std::string>& fields, int64_t line) {
     const std::string where = cat(path.string(), ":", line);
     if (rows.empty() && line == 1 && base::lower_ascii(fields[0]) == "question") return;  // a header
-    if (fields.size() != 6) refuse("a line has not six fields", where, cat(fields.size(), fields.size() == 1 ? " field" : " fields"));
+    if (fields.size() != 6) refuse_benchmark("a line has not six fields", where, cat(fields.size(), fields.size() == 1 ? " field" : " fields"));
     RawRow raw;
     raw.where = where;
     raw.row.line = line;
     raw.row.question = fields[0];
-    if (base::trim(fields[0]).empty()) refuse("the question is empty", where);
+    if (base::trim(fields[0]).empty()) refuse_benchmark("the question is empty", where);
     raw.row.choices.assign(fields.begin() + 1, fields.begin() + 5);
     letter_labels(raw.row, where);
-    read_answer(raw, fields[5]);
+    read_benchmark_answer(raw, fields[5]);
     rows.push_back(std::move(raw));
   });
   return rows;
@@ -267,26 +154,30 @@ std::string csv_subject(const base::Path& path) {
 }  // namespace
 
 BenchmarkFile read_benchmark(const base::Path& path) {
-  BenchmarkFile file;
   const std::string extension = base::lower_ascii(path.extension().string());
-  if (extension == ".csv") {
-    file.layout = "mmlu_csv";
-    auto read = [&](const base::Path& part) {
-      std::vector<BenchmarkRow> rows = finish(rows_of_csv(part), file.layout, part);
-      for (BenchmarkRow& row : rows) row.subject = csv_subject(part);
-      return rows;
-    };
-    file.rows = read(path);
-    if (auto dev = dev_file(path)) file.dev_shots = read(*dev);
-  } else if (extension == ".jsonl" || extension == ".json") {
-    std::vector<RawRow> rows = rows_of_json(path, file.layout);
-    file.rows = finish(std::move(rows), file.layout, path);
-  } else if (extension == ".parquet") {
-    std::vector<RawRow> rows = rows_of_parquet(path, file.layout);
-    file.rows = finish(std::move(rows), file.layout, path);
-  } else {
-    throw base::bad_input({.what = "this file is not read as a benchmark", .where = path.string(), .expected = ".jsonl, .json, .csv or .parquet",
-                           .found = extension.empty() ? "no extension" : extension, .remedy = "convert it to JSON Lines"});
+  auto read = [&](const base::Path& part, std::string& layout) {
+    std::vector<RawRow> rows;
+    if (extension == ".csv") {
+      layout = "mmlu_csv";
+      rows = rows_of_csv(part);
+      for (RawRow& raw : rows) raw.row.subject = csv_subject(part);
+    } else if (extension == ".jsonl" || extension == ".json") {
+      rows = rows_of_json(part, layout);
+    } else if (extension == ".parquet") {
+      rows = rows_of_parquet(part, layout);
+    } else {
+      throw base::bad_input({.what = "this file is not read as a benchmark", .where = path.string(), .expected = ".jsonl, .json, .csv or .parquet",
+                             .found = extension.empty() ? "no extension" : extension, .remedy = "convert it to JSON Lines"});
+    }
+    return finish(std::move(rows), layout, part);
+  };
+  BenchmarkFile file;
+  file.rows = read(path, file.layout);
+  if (auto dev = dev_file(path)) {
+    std::string layout;
+    file.dev_shots = read(*dev, layout);
+    if (layout != file.layout)
+      refuse_benchmark(cat("worked examples of layout ", layout, " beside a file of layout ", file.layout), dev->string());
   }
   return file;
 }
@@ -306,7 +197,8 @@ NamedBenchmark parse_named_benchmark(const std::string& text, const std::string&
 }
 
 std::string render_question(const BenchmarkRow& row) {
-  std::string out = row.question + "\n";
+  std::string out = row.passage.empty() ? "" : row.passage + "\n\n";
+  out += row.question + "\n";
   for (size_t i = 0; i < row.choices.size(); ++i) out += cat("\n", row.labels[i], ". ", row.choices[i]);
   return out;
 }

@@ -36,7 +36,7 @@ Json score(const BenchmarkFile& file, const LanguageModel& model, const std::opt
 
 TEST(ExternalPrompt, ArcIsAskedAsTheHarnessAsksIt) {
   const auto file = arc();
-  const auto prompt = external_prompt(file, row("Which melts?", {"ice", "iron"}, 0, 1), {});
+  const auto prompt = external_prompts(file, row("Which melts?", {"ice", "iron"}, 0, 1), {}).at(0);
   EXPECT_EQ(prompt.context, "Question: Which melts?\nAnswer:");
   EXPECT_THAT(prompt.continuations, ElementsAre(" ice", " iron"));
 }
@@ -44,12 +44,54 @@ TEST(ExternalPrompt, ArcIsAskedAsTheHarnessAsksIt) {
 TEST(ExternalPrompt, MmluShowsLettersAfterItsDescriptionAndShots) {
   const BenchmarkFile file{.layout = "mmlu_hub", .rows = {}, .dev_shots = {}};
   const std::vector<BenchmarkRow> shots{row("1+1?", {"2", "3", "4", "5"}, 0, 1, "abstract_algebra")};
-  const auto prompt = external_prompt(file, row(" 2+2? ", {"2", "3", "4", "5"}, 2, 1, "abstract_algebra"), shots);
+  const auto prompt = external_prompts(file, row(" 2+2? ", {"2", "3", "4", "5"}, 2, 1, "abstract_algebra"), shots).at(0);
   EXPECT_EQ(prompt.context,
             "The following are multiple choice questions (with answers) about abstract algebra.\n\n"
             "1+1?\nA. 2\nB. 3\nC. 4\nD. 5\nAnswer: A\n\n"
             "2+2?\nA. 2\nB. 3\nC. 4\nD. 5\nAnswer:");
   EXPECT_THAT(prompt.continuations, ElementsAre(" A", " B", " C", " D"));
+}
+
+TEST(ExternalPrompt, OtherBenchmarksAreAskedAsTheHarnessAsksThem) {
+  auto only = [](const char* layout, const BenchmarkRow& r) {
+    const auto prompts = external_prompts({.layout = layout, .rows = {}, .dev_shots = {}}, r, {});
+    EXPECT_EQ(prompts.size(), 1u);
+    return prompts.at(0);
+  };
+  EXPECT_EQ(only("piqa", row("Open a jar.", {"Twist.", "Sing."}, 0, 1)).context, "Question: Open a jar.\nAnswer:");
+  EXPECT_EQ(only("openbookqa", row("The sun is", {"hot", "wet"}, 0, 1)).context, "The sun is");
+  BenchmarkRow yes_no = row("is ice cold?", {"no", "yes"}, 1, 1);
+  yes_no.passage = "Ice is frozen water.";
+  EXPECT_EQ(only("boolq", yes_no).context, "Ice is frozen water.\nQuestion: is ice cold?\nAnswer:");
+  EXPECT_THAT(only("boolq", yes_no).continuations, ElementsAre(" no", " yes"));
+}
+
+TEST(ExternalPrompt, WinograndeFillsTheBlankAndScoresWhatFollows) {
+  const BenchmarkFile file{.layout = "winogrande", .rows = {}, .dev_shots = {}};
+  const auto sentence = row("The cup fell off the shelf as the _ was wet.", {"cup", "shelf"}, 1, 1);
+  const auto prompts = external_prompts(file, sentence, std::span(&sentence, 1));
+  ASSERT_EQ(prompts.size(), 2u);
+  EXPECT_EQ(prompts[0].context, "The cup fell off the shelf as the shelf was wet.\n\nThe cup fell off the shelf as the cup");
+  EXPECT_EQ(prompts[1].context, "The cup fell off the shelf as the shelf was wet.\n\nThe cup fell off the shelf as the shelf");
+  EXPECT_THAT(prompts[0].continuations, ElementsAre(" was wet."));
+  EXPECT_EQ(prompts[0].continuations, prompts[1].continuations);
+}
+
+TEST(ExternalEval, PromptsOfOneRowStayTogether) {
+  const auto model = random_model();
+  BenchmarkFile file{.layout = "winogrande", .rows = {}, .dev_shots = {}};
+  for (int i = 1; i <= 5; ++i) file.rows.push_back(row("It was _ number " + std::to_string(i), {"box", "a ball"}, static_cast<size_t>(i % 2), i));
+  const Json report = score(file, model);
+  for (size_t i = 0; i < file.rows.size(); ++i)
+    for (size_t c = 0; c < 2; ++c) {
+      LikelihoodRequest request{.context = {tokenizer::kBos}, .continuations = {}};
+      model.tokenizer->encode("It was " + file.rows[i].choices[c], request.context);
+      request.continuations.push_back(model.tokenizer->encode(" number " + std::to_string(i + 1)));
+      EXPECT_NEAR(report.at("examples")[i].at("choice_logprobs")[c].get<double>(), score_continuations(model, std::span(&request, 1))[0][0].logprob, 1e-9);
+    }
+  EXPECT_EQ(report.at("summary").at("primary_metric"), "acc");
+  EXPECT_EQ(report.at("summary").at("acc_norm"), nullptr) << "the harness has none for this benchmark";
+  EXPECT_EQ(external_markdown(report, "winogrande").find("acc_norm"), std::string::npos);
 }
 
 TEST(ExternalEval, AccAndAccNormFollowTheirDefinitions) {

@@ -52,6 +52,43 @@ TEST_F(Benchmarks, NumbersCountFromZeroOrOneAsTheFileShows) {
   EXPECT_THAT(error_of("e.jsonl", row(5)), HasSubstr("none of the choices"));
 }
 
+TEST_F(Benchmarks, HellaSwagIsReadAsTheHarnessReadsIt) {
+  const auto file = read_benchmark(folder_.write("hellaswag.jsonl",
+      R"({"ind":7,"activity_label":"Cleaning sinks","ctx_a":"A person is shown. [header] Use soap [title]","ctx_b":"the PERSON then","ctx":"A person is shown. the PERSON then","endings":["scrubs  it [substeps] well.","sings.","eats.","waits."],"label":"3"})" "\n"));
+  EXPECT_EQ(file.rows.at(0).question, "Cleaning sinks: A person is shown. Use soap. The person then");
+  EXPECT_EQ(file.rows[0].choices[0], "scrubs it well.");
+  EXPECT_EQ(file.rows[0].correct, 3u) << "labels count from 0, whatever the file shows";
+  EXPECT_THAT(error_of("high.jsonl", R"({"ctx":"q","endings":["a","b"],"label":"2"})" "\n"), HasSubstr("none of the choices"));
+}
+
+TEST_F(Benchmarks, PiqaOpenBookQaBoolQAndWinoGrande) {
+  const auto piqa = read_benchmark(folder_.write("piqa.jsonl", R"({"goal":"Open a jar.","sol1":"Sing.","sol2":"Twist the lid.","label":1})" "\n"));
+  EXPECT_EQ(piqa.layout, "piqa");
+  EXPECT_EQ(piqa.rows.at(0).correct, 1u);
+  const auto book = read_benchmark(folder_.write("obqa.jsonl",
+      R"({"id":"7-980","question_stem":"The sun is","choices":{"text":["hot","wet"],"label":["A","B"]},"answerKey":"A"})" "\n"));
+  EXPECT_EQ(book.layout, "openbookqa");
+  EXPECT_EQ(book.rows.at(0).question, "The sun is");
+  const auto boolq = read_benchmark(folder_.write("boolq.jsonl", R"({"question":"is ice cold","passage":"Ice is frozen water.","answer":true})" "\n"));
+  EXPECT_EQ(boolq.layout, "boolq");
+  EXPECT_EQ(boolq.rows.at(0).question, "is ice cold?");
+  EXPECT_EQ(boolq.rows[0].choices.at(boolq.rows[0].correct), "yes");
+  EXPECT_THAT(render_question(boolq.rows[0]), HasSubstr("frozen water.\n\nis ice cold?"));
+  EXPECT_EQ(read_benchmark(folder_.write("superglue.jsonl", R"({"question":"is ice hot","passage":"p","idx":0,"label":0})" "\n")).rows.at(0).correct, 0u);
+  const auto winogrande = read_benchmark(folder_.write("wg.jsonl", R"({"sentence":"It was _ .","option1":"a","option2":"b","answer":"1"})" "\n"));
+  EXPECT_EQ(winogrande.rows.at(0).correct, 0u) << "answers count from 1, whatever the file shows";
+  EXPECT_THAT(error_of("wg_test.jsonl", R"({"sentence":"It was _ .","option1":"a","option2":"b","answer":""})" "\n"), HasSubstr("no answer"));
+  EXPECT_THAT(error_of("no_blank.jsonl", R"({"sentence":"It was.","option1":"a","option2":"b","answer":"1"})" "\n"), HasSubstr("no blank"));
+}
+
+TEST_F(Benchmarks, WorkedExamplesStandBesideAFileOfAnyKind) {
+  const std::string line = R"({"goal":"Open a jar.","sol1":"Sing.","sol2":"Twist the lid.","label":1})" "\n";
+  folder_.write("p_dev.jsonl", line);
+  EXPECT_EQ(read_benchmark(folder_.write("p_test.jsonl", line)).dev_shots.size(), 1u);
+  folder_.write("p_dev.jsonl", R"({"question":"q","choices":["a","b"],"answer":0})" "\n");
+  EXPECT_THAT(error_of("p_test.jsonl", line), HasSubstr("p_dev.jsonl"));
+}
+
 TEST_F(Benchmarks, HeaderlessCsvWithDevShots) {
   folder_.write("astronomy_dev.csv", "What shines?,Sun,Rock,Sand,Mud,A\n");
   const auto file = read_benchmark(folder_.write("astronomy_test.csv", "\"How far, in km, is \"\"it\"\"?\",1,\"2,000\",3,4,B\r\n\"Two\nlines?\",a,b,c,d,D\n"));

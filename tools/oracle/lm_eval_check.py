@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Compares `picochat eval external` with lm-evaluation-harness on the same model and rows, offline.
 
-  lm_eval_check.py --export DIR --report eval_report.json --rows FILE.jsonl --layout arc|mmlu [--tolerance 1e-3]
+  lm_eval_check.py --export DIR --report eval_report.json --rows FILE.jsonl --layout LAYOUT [--tolerance 1e-3]
                    [--server http://127.0.0.1:8000]
 
 With --server the harness asks a running `picochat serve` (its model type local-completions) and takes only the tokenizer from --export.
 --export: what `picochat export hf` wrote for the checkpoint (float32); --report: what `picochat eval external` wrote; --rows:
-the benchmark as JSON Lines (for MMLU: question, choices, answer, subject). Prints the largest difference of any choice's
+the benchmark as JSON Lines, in the hub's layout (for MMLU: rows of one subject). Prints the largest difference of any choice's
 log-likelihood, both accuracies and the rows that differ; exits with 1 above the tolerance or with more than two differing rows.
 Needs lm_eval, transformers, torch.
 """
@@ -20,18 +20,15 @@ import tempfile
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("HF_DATASETS_OFFLINE", "1")
 
+# The harness's own task files; only where the rows come from is replaced.
 TASKS = {
-    "arc": """
-doc_to_text: "Question: {{question}}\\nAnswer:"
-doc_to_target: "{{choices.label.index(answerKey)}}"
-doc_to_choice: "{{choices.text}}"
-""",
-    "mmlu": """
-description: "The following are multiple choice questions (with answers) about %(subject)s.\\n\\n"
-doc_to_text: "{{question.strip()}}\\nA. {{choices[0]}}\\nB. {{choices[1]}}\\nC. {{choices[2]}}\\nD. {{choices[3]}}\\nAnswer:"
-doc_to_target: answer
-doc_to_choice: ["A", "B", "C", "D"]
-""",
+    "arc": "arc/arc_easy.yaml",
+    "mmlu": "mmlu/default/mmlu_%s.yaml",
+    "hellaswag": "hellaswag/hellaswag.yaml",
+    "piqa": "piqa/piqa.yaml",
+    "openbookqa": "openbookqa/openbookqa.yaml",
+    "boolq": "super_glue/boolq/default.yaml",
+    "winogrande": "winogrande/default.yaml",
 }
 
 
@@ -68,29 +65,26 @@ def harness(export, rows, layout, subject, server):
     from lm_eval.tasks import TaskManager
 
     with tempfile.TemporaryDirectory() as folder:
-        task = f"""
-task: picochat_check
-dataset_path: json
-dataset_kwargs:
-  data_files:
-    validation: {pathlib.Path(rows).resolve()}
-output_type: multiple_choice
-test_split: validation
-{TASKS[layout] % {"subject": subject} if layout == "mmlu" else TASKS[layout]}
-metric_list:
-  - metric: acc
-    aggregation: mean
-    higher_is_better: true
-  - metric: acc_norm
-    aggregation: mean
-    higher_is_better: true
-"""
-        pathlib.Path(folder, "picochat_check.yaml").write_text(task)
+        own = TASKS[layout] % subject if layout == "mmlu" else TASKS[layout]
+        task = {
+            "include": str(pathlib.Path(lm_eval.__file__).parent / "tasks" / own),
+            "task": "picochat_check",
+            "tag": None,
+            "dataset_path": "json",
+            "dataset_name": None,
+            "dataset_kwargs": {"data_files": {"validation": str(pathlib.Path(rows).resolve())}},
+            "training_split": None,
+            "validation_split": None,
+            "test_split": "validation",
+            "fewshot_split": None,
+        }
+        pathlib.Path(folder, "picochat_check.yaml").write_text(json.dumps(task))  # JSON is YAML
         model, model_args = model_and_args(export, server, folder)
         results = lm_eval.simple_evaluate(
             model=model,
             model_args=model_args,
             tasks=["picochat_check"],
+            num_fewshot=0,
             task_manager=TaskManager(include_path=folder, include_defaults=False),
             device=None if server else "cpu",
             batch_size=8,
@@ -99,7 +93,7 @@ metric_list:
         )
     samples = sorted(results["samples"]["picochat_check"], key=lambda s: s["doc_id"])
     scores = results["results"]["picochat_check"]
-    return [[float(r[0][0]) for r in s["resps"]] for s in samples], scores["acc,none"], scores["acc_norm,none"]
+    return [[float(r[0][0]) for r in s["resps"]] for s in samples], scores["acc,none"], scores.get("acc_norm,none")
 
 
 def main():
@@ -114,7 +108,7 @@ def main():
 
     report = json.loads(pathlib.Path(args.report).read_text())
     examples = sorted(report["examples"], key=lambda e: e["line"])
-    subject = examples[0]["subject"].replace("_", " ")
+    subject = examples[0]["subject"]
     theirs, acc, acc_norm = harness(args.export, args.rows, args.layout, subject, args.server)
     if len(theirs) != len(examples):
         sys.exit(f"{len(theirs)} rows there, {len(examples)} here")
@@ -129,7 +123,9 @@ def main():
     summary = report["summary"]
     print(f"rows {len(examples)}, choices {sum(len(o) for o in theirs)}")
     print(f"largest difference of a log-likelihood: {worst:.2e}")
-    print(f"acc: {summary['acc']:.6f} here, {acc:.6f} there; acc_norm: {summary['acc_norm']:.6f} here, {acc_norm:.6f} there")
+    print(f"acc: {summary['acc']:.6f} here, {acc:.6f} there")
+    if acc_norm is not None:
+        print(f"acc_norm: {summary['acc_norm']:.6f} here, {acc_norm:.6f} there")
     print(f"rows whose likeliest choice differs: {differing}")
     sys.exit(1 if worst > args.tolerance or differing > 2 else 0)
 

@@ -18,13 +18,14 @@
 
 namespace picochat::eval {
 
-// A row as it is asked: the context, and each choice as its continuation, leading space included.
+// A context and the continuations that are scored after it, leading space included.
 struct ExternalPrompt {
   std::string context;
   std::vector<std::string> continuations;
 };
-// The harness's prompt of this layout; `shots` stand before the question, in order.
-ExternalPrompt external_prompt(const tasks::BenchmarkFile& file, const tasks::BenchmarkRow& row, std::span<const tasks::BenchmarkRow> shots);
+// The row as the harness asks it, with `shots` before the question, in order: one prompt with a continuation for each choice, or,
+// where the choice stands in the context (WinoGrande), a prompt for each choice.
+std::vector<ExternalPrompt> external_prompts(const tasks::BenchmarkFile& file, const tasks::BenchmarkRow& row, std::span<const tasks::BenchmarkRow> shots);
 
 struct ExternalEvalOptions {
   std::string input, checkpoint, tokenizer, out_dir;
