@@ -67,6 +67,8 @@ std::string rate_bar(const base::Json& rate, const base::Json& interval) {
   return out + "</span>";
 }
 
+namespace {
+
 const char* const kStyle = R"css(
 :root{--ink:#1b1f24;--soft:#57606a;--paper:#fff;--panel:#f5f6f8;--line:#d8dde3;--good:#1a7f37;--bad:#c0202b;--careful:#8a5a00;--fill:#3b6fb6}
 @media (prefers-color-scheme:dark){:root{--ink:#e6e9ed;--soft:#a3acb6;--paper:#14171b;--panel:#1d2126;--line:#363c44;--good:#4ac26b;--bad:#ff7b80;--careful:#e0a83a;--fill:#6ea1e4}}
@@ -92,5 +94,13 @@ details{margin:.4rem 0}summary{cursor:pointer}
 code{overflow-wrap:anywhere;font-size:.85rem}
 @media print{.scroll{overflow:visible}}
 )css";
+
+}  // namespace
+
+std::string page(const std::string& title, const std::string& body) {
+  return base::cat("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n",
+                   "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n", element("title", title),
+                   "<style>", kStyle, "</style>\n</head>\n<body>\n<main>\n", body, "</main>\n</body>\n</html>\n");
+}
 
 }  // namespace picochat::evidence::html

@@ -20,6 +20,7 @@ std::string badge(const std::string& status);  // coloured by what it means, and
 // A bar from 0 to 1 with its interval; an empty string when the rate is null.
 std::string rate_bar(const base::Json& rate, const base::Json& interval);
 
-extern const char* const kStyle;
+// A whole page that needs no network, no script and no other file.
+std::string page(const std::string& title, const std::string& body);
 
 }  // namespace picochat::evidence::html

@@ -157,14 +157,12 @@ std::string making(const Json& summary) {
 
 std::string report_html(const Json& summary, const std::vector<StageCurves>& curves) {
   const std::string title = cat("picochat run: ", text_at(summary, {"long_run_gate", "status"}, "not judged"));
-  std::string out = cat("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n",
-                        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n", element("title", title),
-                        "<style>", html::kStyle, "</style>\n</head>\n<body>\n<main>\n<h1>Run report</h1>\n");
+  std::string out = "<h1>Run report</h1>\n";
   out += verdict(summary) + cards(summary);
   out += "<p class=\"soft\">Rates stand with their Wilson interval. &quot;Not measured&quot; is neither 0 nor a pass.</p>\n";
   out += gate(summary.at("long_run_gate")) + categories(summary.at("eval")) + external(summary.at("external_evals")) + training(summary, curves);
   out += data(summary) + preflight(summary.at("preflight")) + generations(summary.at("eval_generations")) + making(summary);
-  return out + "</main>\n</body>\n</html>\n";
+  return html::page(title, out);
 }
 
 void write_report_html(base::FileSystem& files, const base::Path& run_dir, const Json& summary) {

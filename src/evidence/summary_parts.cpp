@@ -57,7 +57,7 @@ std::string weakest_sentence(const Json& summary) {
 }
 
 std::vector<Figure> headline_figures(const Json& summary) {
-  const Json &base = summary.at("base"), &sft = summary.at("sft");
+  const Json base = at(summary, {"base"}), sft = at(summary, {"sft"});
   std::vector<Figure> figures = {
       {"parameters", figure(at(base, {"num_parameters"}))},
       {"tokens trained on", figure(at(base, {"coverage", "actual_training_tokens"}))},

@@ -105,7 +105,7 @@ Json external_summaries(const Path& run_dir) {
   std::sort(reports.begin(), reports.end());
   for (const auto& path : reports) {
     const Json report = base::read_json(path);
-    list.push_back({{"name", report.at("config").at("benchmark_name")}, {"input_path", report.at("input").at("path")}, {"summary", report.at("summary")},
+    list.push_back({{"name", report.at("config").at("benchmark_name")}, {"input_path", report.at("input").at("path")}, {"input_sha256", report.at("input").at("sha256")}, {"summary", report.at("summary")},
                     {"contamination", report.value("contamination", Json(nullptr))}, {"artifacts", {{"eval_report", evidence::artifact(run_dir, path)}}}});
   }
   return list;
