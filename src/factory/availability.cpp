@@ -16,9 +16,7 @@ void refuse_unbuilt(const gate::RunOptions& options, const std::string& command)
   };
   if (options.dpo_input || options.dpo_steps > 0) refuse("--dpo-input", "leave it out; SFT is the last training stage");
   if (options.sft_peft != "none") refuse("--sft-peft lora", "use --sft-peft none");
-  if (options.n_seeds > 1) refuse("--n-seeds", "start one run per --seed, each with its own --out-dir");
   if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
-  if (options.tensorboard_log_dir) refuse("--tensorboard-log-dir", "read metrics.jsonl and the SVG curves in the run directory");
 }
 
 void explain_cpu_options(const gate::RunOptions& options, bool precision_was_asked, const std::string& command) {

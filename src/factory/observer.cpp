@@ -2,12 +2,19 @@
 
 #include <cmath>
 
+#include "picochat/base/clock.hpp"
+
 namespace picochat::factory {
 
-RunObserver::RunObserver(base::FileSystem& files, Path dir, std::string stage, const Path& folder, int64_t max_steps)
-    : files_(files), dir_(std::move(dir)), stage_(std::move(stage)), folder_(folder.lexically_relative(dir_)), max_steps_(max_steps) {}
+RunObserver::RunObserver(base::FileSystem& files, Path dir, std::string stage, const Path& folder, int64_t max_steps, std::optional<std::string> tensorboard)
+    : files_(files), dir_(std::move(dir)), stage_(std::move(stage)), folder_(folder.lexically_relative(dir_)), max_steps_(max_steps),
+      tensorboard_root_(std::move(tensorboard)) {}
 
-void RunObserver::event(const Json& event) { log_->append(event); }
+void RunObserver::event(const Json& event) {
+  log_->append(event);
+  if (tensorboard_) tensorboard_->event(event, base::unix_seconds());
+}
+
 void RunObserver::sync() { log_->sync(); }
 
 void RunObserver::rewound(int64_t step) {
@@ -15,6 +22,7 @@ void RunObserver::rewound(int64_t step) {
   log_.reset();  // the file is rewritten, so the open one must go first
   evidence::cut_metrics(files_, path, stage_, step);
   log_ = std::make_unique<evidence::MetricsLog>(files_, path);
+  if (tensorboard_root_) tensorboard_ = std::make_unique<evidence::TensorBoardLog>(files_, Path(*tensorboard_root_) / stage_, step, base::unix_seconds());
 }
 
 void RunObserver::progress(int64_t step, const Json& latest_eval, double train_loss, const std::string& status) {

@@ -15,6 +15,7 @@
 #include "picochat/tasks/task_pack.hpp"
 #include "availability.hpp"
 #include "earlier_runs.hpp"
+#include "multi_seed.hpp"
 #include "preflight_facts.hpp"
 #include "run_context.hpp"
 
@@ -164,6 +165,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   const double started = base::monotonic_seconds();
   const auto& options = resolved.options;
   refuse_unbuilt(options, "run tiny");
+  if (options.n_seeds > 1) return run_seeds(files, resolved, command);
   if (!options.preflight_only) {
     resolve_device(options);
     const auto precision = resolved.source.find("precision");

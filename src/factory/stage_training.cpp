@@ -184,7 +184,7 @@ Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const std:
                 base::grouped(o.batch * o.accum * config.context_size), " tokens, memory for training ",
                 base::human_bytes(static_cast<uint64_t>(model::Transformer::arena_bytes(config, o.batch, config.context_size, true)))));
   const auto t = trainer_options(s, "base", o, config);
-  RunObserver observer(s.files, s.dir, "base", s.folder, o.steps);
+  RunObserver observer(s.files, s.dir, "base", s.folder, o.steps, options.tensorboard_log_dir);
   const auto result = train::train(s.files, t, initial, source, *validator, observer);
 
   auto facts = train_facts(s, "base", o, t, result);
@@ -212,7 +212,7 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
                 options.sft_packing));
   auto t = trainer_options(s, "sft", o, start.config);
   t.identity["base_checkpoint_sha256"] = start.digest.hex();
-  RunObserver observer(s.files, s.dir, "sft", s.folder, o.steps);
+  RunObserver observer(s.files, s.dir, "sft", s.folder, o.steps, options.tensorboard_log_dir);
   const auto result = train::train(s.files, t, start.parameters, source, *validator, observer);
 
   auto facts = train_facts(s, "sft", o, t, result);
