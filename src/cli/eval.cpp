@@ -1,6 +1,8 @@
 #include "bind.hpp"
 #include "picochat/eval/chat_eval.hpp"
 #include "picochat/eval/external.hpp"
+#include "picochat/eval/lm_harness.hpp"
+#include "picochat/tasks/benchmark_fetch.hpp"
 #include "subcommands.hpp"
 
 namespace picochat::cli {
@@ -23,6 +25,10 @@ std::vector<Command> eval_commands() {
              base::write_result(eval::external_markdown(eval::run_eval_external(o, files), o.benchmark_name));
              return base::ExitCode::kDone;
            }),
+      bind_output({"eval", "lm-harness"}, "run lm-evaluation-harness on an export or a running server", eval::lm_harness_options(),
+                  [&files](const eval::LmHarnessOptions& o) { return eval::lm_harness(files, o); }),
+      bind_output({"eval", "fetch"}, "get a published benchmark from the hub, with its digest", tasks::fetch_benchmark_options(),
+                  [&files](const tasks::FetchBenchmarkOptions& o) { return tasks::fetch_benchmark(files, o, hub::process_environment()); }),
   };
 }
 

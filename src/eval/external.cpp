@@ -57,14 +57,23 @@ struct Asked {
   bool primary_correct(const std::string& layout) const { return (std::string_view(primary_metric(layout)) == "acc" ? acc : acc_norm) == row->correct; }
 };
 
+// The first worked examples, in the order of their file; those of the row's own subject where the file has several.
+std::vector<BenchmarkRow> shots_for(const BenchmarkFile& file, const BenchmarkRow& row, size_t count) {
+  std::vector<BenchmarkRow> shots;
+  for (const auto& shot : file.dev_shots)
+    if (shots.size() < count && (!file.layout.starts_with("mmlu") || shot.subject == row.subject)) shots.push_back(shot);
+  if (shots.size() < count)
+    throw base::bad_input({.what = cat("the dev file has ", shots.size(), " worked examples of subject \"", row.subject, "\""), .where = "--num-fewshot", .expected = cat(count), .remedy = "use a smaller --num-fewshot"});
+  return shots;
+}
+
 std::vector<Asked> ask(const ExternalEvalOptions& options, const BenchmarkFile& file, const LanguageModel& model) {
   std::vector<Asked> asked;
   std::vector<LikelihoodRequest> requests;
   std::vector<tasks::EvalRow> letters;
-  const auto shots = std::span(file.dev_shots).first(static_cast<size_t>(options.num_fewshot));
   for (size_t i : choose_rows(file.rows.size(), options.max_rows, static_cast<uint64_t>(options.seed), [&](size_t row) -> const std::string& { return file.rows[row].question; })) {
     asked.push_back({.row = &file.rows[i], .logprobs = {}, .per_character = {}, .letter = {}});
-    for (const auto& prompt : external_prompts(file, file.rows[i], shots)) requests.push_back(encode(*model.tokenizer, prompt));
+    for (const auto& prompt : external_prompts(file, file.rows[i], shots_for(file, file.rows[i], static_cast<size_t>(options.num_fewshot)))) requests.push_back(encode(*model.tokenizer, prompt));
     letters.push_back(tasks::benchmark_eval_row(file.rows[i], options.benchmark_name));
   }
   base::Progress progress(options.benchmark_name, requests.size(), "prompts");

@@ -9,9 +9,9 @@
 
 #include "exporter/compare.hpp"
 #include "exporter/hf_files.hpp"
-#include "exporter/process.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
+#include "picochat/base/process.hpp"
 #include "picochat/base/safetensors.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/generation.hpp"
@@ -120,7 +120,7 @@ void write_expected(base::FileSystem& files, const base::Path& folder, at::Scala
 }
 
 void require_python(const std::string& python) {
-  const auto result = run_process({python, "-c", "import torch, transformers, safetensors; print(transformers.__version__)"});
+  const auto result = base::run_process({python, "-c", "import torch, transformers, safetensors; print(transformers.__version__)"});
   if (result.code == 0) return;
   throw base::environment_error({.what = "--verify-with-python needs a Python with torch, transformers and safetensors", .where = python,
                                  .found = last_lines(result.errors, 1), .remedy = "name one with --python, or leave --verify-with-python out: the export is checked without it too"});
@@ -132,7 +132,7 @@ Json verify_with_python(const PythonCheck& check, const CheckpointSource& source
   auto& files = base::real_file_system();
   write_expected(files, scratch.path(), check.dtype, source, std::move(tokenizer));
   base::write_file(files, scratch.path() / "verify_export.py", python_file("verify_export.py"));
-  const auto result = run_process({check.python, (scratch.path() / "verify_export.py").string(), check.export_folder.string(), scratch.path().string()},
+  const auto result = base::run_process({check.python, (scratch.path() / "verify_export.py").string(), check.export_folder.string(), scratch.path().string()},
                                   {"HF_MODULES_CACHE=" + (scratch.path() / "modules").string(), "PYTHONDONTWRITEBYTECODE=1"});
   Json report;
   if (result.code == 0 || result.code == 3) report = base::parse_json(base::trim(result.output), "the output of verify_export.py");

@@ -151,6 +151,16 @@ TEST(ExternalEval, CutPromptsAreCounted) {
   EXPECT_EQ(score(file, model).at("summary").at("num_truncated"), 1);
 }
 
+TEST(ExternalEval, WorkedExamplesAreOfTheRowsOwnSubject) {
+  const auto model = random_model();
+  BenchmarkFile file{.layout = "mmlu_hub", .rows = {row("b?", {"1", "2"}, 0, 1, "law")}, .dev_shots = {row("s?", {"1", "2"}, 0, 1, "art"), row("t?", {"1", "2"}, 1, 2, "law")}};
+  const double with_both = score(file, model, {}, {.num_fewshot = 1}).at("examples")[0].at("choice_logprobs")[0];
+  file.dev_shots.erase(file.dev_shots.begin());
+  EXPECT_EQ(score(file, model, {}, {.num_fewshot = 1}).at("examples")[0].at("choice_logprobs")[0], with_both);
+  file.dev_shots[0].subject = "art";
+  EXPECT_THROW(score(file, model, {}, {.num_fewshot = 1}), base::Error);
+}
+
 TEST(ExternalEval, ShotsThatAreNotThereAreRefused) { EXPECT_THROW(score(arc(), random_model(), {}, {.num_fewshot = 1}), base::Error); }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "exporter/process.hpp"
+#include "picochat/base/process.hpp"
 
 #include <fcntl.h>
 #include <spawn.h>
@@ -12,13 +12,13 @@
 
 #include "picochat/base/error.hpp"
 
-namespace picochat::exporter {
+namespace picochat::base {
 namespace {
 
 // Output goes to unnamed files: a child that writes much never waits for a reader.
 struct Capture {
   Capture() : file(::tmpfile(), ::fclose) {
-    if (!file) throw base::environment_error({.what = "cannot create a temporary file", .found = std::strerror(errno)});
+    if (!file) throw environment_error({.what = "cannot create a temporary file", .found = std::strerror(errno)});
   }
   int descriptor() const { return ::fileno(file.get()); }
   std::string text() const {
@@ -40,15 +40,17 @@ std::vector<char*> pointers(const std::vector<std::string>& strings) {
 
 }  // namespace
 
-ProcessResult run_process(const std::vector<std::string>& command, const std::vector<std::string>& environment) {
+ProcessResult run_process(const std::vector<std::string>& command, const std::vector<std::string>& environment, Streams streams) {
   const Capture output, errors;
   std::vector<std::string> variables = environment;
   for (char** entry = environ; *entry; ++entry) variables.emplace_back(*entry);  // the first of two equal names wins
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-  posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
-  posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
+  if (streams == Streams::kCapture) {
+    posix_spawn_file_actions_adddup2(&actions, output.descriptor(), STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, errors.descriptor(), STDERR_FILENO);
+  }
   pid_t child = 0;
   const int failed = ::posix_spawnp(&child, command.front().c_str(), &actions, nullptr, pointers(command).data(), pointers(variables).data());
   posix_spawn_file_actions_destroy(&actions);
@@ -59,4 +61,4 @@ ProcessResult run_process(const std::vector<std::string>& command, const std::ve
   return {.code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), .output = output.text(), .errors = errors.text()};
 }
 
-}  // namespace picochat::exporter
+}  // namespace picochat::base
