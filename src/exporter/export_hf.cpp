@@ -1,5 +1,6 @@
 #include "picochat/exporter/export_hf.hpp"
 
+#include "exporter/card_sections.hpp"
 #include "exporter/compare.hpp"
 #include "exporter/hf_files.hpp"
 #include "exporter/license.hpp"
@@ -88,6 +89,7 @@ void write_small_files(base::FileSystem& files, const Job& job, const Path& fold
 
 void copy_evidence(base::FileSystem& files, const Job& job, const Path& folder) {
   for (const auto& name : job.evidence.files) base::write_file(files, folder / "evidence" / name, base::read_file(*job.evidence.run_dir / name));
+  for (const auto& [name, content] : eval_results(job.evidence.summary)) base::write_file(files, folder / ".eval_results" / name, content);
 }
 
 Json limitations(const Job& job) {

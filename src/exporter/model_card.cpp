@@ -1,5 +1,6 @@
 #include "exporter/model_card.hpp"
 
+#include "exporter/card_sections.hpp"
 #include "exporter/license.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/evidence/markdown.hpp"
@@ -43,6 +44,10 @@ std::string front_matter(const CardFacts& f) {
   else out += cat("license: other\nlicense_name: ", f.license, "\n");
   out += "library_name: transformers\npipeline_tag: text-generation\ntags:\n- picochat\n- small-language-model\n";
   out += cat("- release-gate-", base::replace_all(f.evidence.verdict.status, "_", "-"), "\n");
+  if (const auto names = hub_datasets(f.evidence.summary); !names.empty()) {
+    out += "datasets:\n";
+    for (const auto& name : names) out += cat("- ", name, "\n");
+  }
   return out + model_index(f) + cat("model_name: ", yaml_text(f.model_name), "\n---\n");
 }
 
@@ -129,9 +134,10 @@ std::string model_card(const CardFacts& f) {
              " parameters, trained from scratch with picochat.\n\n");
   out += "## Intended use and limits\n\nFor study and experiments. A model of this size states false things fluently, knows little beyond its training "
          "text, and follows few instructions; nothing it says should be relied on.\n\n";
-  out += "## Architecture\n\n" + architecture(f) + "\n## Training data\n\n" + (f.dataset_summary.empty() ? kNotGiven : f.dataset_summary) + "\n\n";
+  out += "## Architecture\n\n" + architecture(f) + "\n## Training data\n\n" + (f.dataset_summary.empty() ? kNotGiven : f.dataset_summary) + "\n\n" + training_data_section(f.evidence.summary);
   out += training(f.metadata) + "## Evaluation\n\n" + (f.eval_summary.empty() ? kNotGiven : f.eval_summary) + "\n\n" + measured(f.evidence.verdict.gate) +
          issues(f.evidence.verdict.gate);
+  if (f.evidence.summary.is_object()) out += benchmarks_section(f.evidence.summary) + contamination_section(f.evidence.summary) + generations_section(f.evidence.summary);
   out += "## Evidence\n\n" + evidence_list(f.evidence, f.comparison.blocks ? "evidence/" : "../") + "\n";
   out += cat("Checkpoint `", f.checkpoint.hex(), "`, tokenizer `", f.tokenizer.hex(), "`. ");
   if (f.comparison.blocks == 0)

@@ -1,5 +1,7 @@
 #include "exporter/run_evidence.hpp"
 
+#include <algorithm>
+
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/evidence/judge.hpp"
@@ -17,6 +19,16 @@ constexpr const char* kEvidenceFiles[] = {
     "base/report.md", "base/train_report.json", "base/curves.svg", "sft/report.md", "sft/sft_report.json", "sft/curves.svg",
     "sft_fit/report.md", "sft_fit/eval_report.json", "sft_fit_heldout/report.md", "sft_fit_heldout/eval_report.json",
     "eval/report.md", "eval/eval_report.json", "gate/gate.md", "gate/gate.json", "gate/gate_evidence.json"};
+
+std::vector<std::string> external_reports(const Path& run_dir) {
+  std::vector<std::string> paths;
+  std::error_code none;
+  for (const auto& folder : std::filesystem::directory_iterator(run_dir / "external_eval", none))
+    for (const char* name : {"report.md", "eval_report.json"})
+      if (std::filesystem::is_regular_file(folder.path() / name)) paths.push_back((folder.path() / name).lexically_relative(run_dir).generic_string());
+  std::sort(paths.begin(), paths.end());
+  return paths;
+}
 
 std::optional<Path> run_directory(const Path& checkpoint) {
   Path at = std::filesystem::weakly_canonical(checkpoint);
@@ -68,6 +80,9 @@ RunEvidence find_evidence(const Path& checkpoint, const base::Digest& checkpoint
   found.verdict = judge(*found.run_dir, checkpoint_digest, tokenizer_digest);
   for (const char* path : kEvidenceFiles)
     if (std::filesystem::is_regular_file(*found.run_dir / path)) found.files.emplace_back(path);
+  for (auto& path : external_reports(*found.run_dir)) found.files.push_back(std::move(path));
+  const Path summary = *found.run_dir / "summary.json";
+  if (found.verdict.gate.is_object() && std::filesystem::is_regular_file(summary)) found.summary = base::read_json(summary);
   return found;
 }
 

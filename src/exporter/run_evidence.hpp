@@ -22,6 +22,7 @@ struct RunEvidence {
   std::optional<base::Path> run_dir;
   ReleaseVerdict verdict;
   std::vector<std::string> files;  // relative to run_dir, those that exist
+  base::Json summary;              // summary.json; null without one, or when the verdict is about another checkpoint
 };
 
 // The run directory that `checkpoint` lies in is the nearest folder above it with a run.json. A verdict about another

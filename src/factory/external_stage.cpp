@@ -63,6 +63,14 @@ bool is_current(const Path& report, const Json& wanted) {
   }
 }
 
+// What `eval fetch` wrote beside the file, when the file is still the one that was fetched.
+Json recorded_source(const Path& benchmark, const Json& digest) {
+  const Path beside = benchmark.string() + ".source.json";
+  if (!std::filesystem::is_regular_file(beside)) return nullptr;
+  Json source = base::read_json(beside);
+  return source.is_object() && source.contains("sha256") && source.at("sha256") == digest ? source : Json(nullptr);
+}
+
 }  // namespace
 
 void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::vector<tasks::NamedBenchmark>& benchmarks, const Json& honesty_report, int64_t seed) {
@@ -82,7 +90,7 @@ void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::v
       model->checkpoint_identity["path"] = "sft/checkpoint";
       model->tokenizer_identity["path"] = "tokenizer.json";
     }
-    const Json input{{"path", benchmark.path.filename().string()}, {"sha256", made_from.at("input")}};
+    const Json input{{"path", benchmark.path.filename().string()}, {"sha256", made_from.at("input")}, {"source", recorded_source(benchmark.path, made_from.at("input"))}};
     eval::ExternalEvalOptions options;
     options.benchmark_name = benchmark.name;
     options.seed = seed;
@@ -105,7 +113,7 @@ Json external_summaries(const Path& run_dir) {
   std::sort(reports.begin(), reports.end());
   for (const auto& path : reports) {
     const Json report = base::read_json(path);
-    list.push_back({{"name", report.at("config").at("benchmark_name")}, {"input_path", report.at("input").at("path")}, {"input_sha256", report.at("input").at("sha256")}, {"summary", report.at("summary")},
+    list.push_back({{"name", report.at("config").at("benchmark_name")}, {"input_path", report.at("input").at("path")}, {"input_sha256", report.at("input").at("sha256")}, {"source", report.at("input").value("source", Json(nullptr))}, {"summary", report.at("summary")},
                     {"contamination", report.value("contamination", Json(nullptr))}, {"artifacts", {{"eval_report", evidence::artifact(run_dir, path)}}}});
   }
   return list;

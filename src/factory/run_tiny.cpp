@@ -7,6 +7,7 @@
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/corpus/source_record.hpp"
 #include "picochat/eval/summary.hpp"
 #include "picochat/evidence/run_summary.hpp"
 #include "picochat/gate/release_gate.hpp"
@@ -121,6 +122,7 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
   facts.config["base_effective_learning_rate"] = run.preflight.budget.base_effective_learning_rate;
   facts.config["sft_effective_learning_rate"] = run.preflight.budget.sft_effective_learning_rate;
   facts.corpus = run.corpus_manifest.at("stats");
+  facts.corpus["sources"] = corpus::source_records_json(corpus::source_records(run.corpus, run.corpus_manifest));
   facts.preflight = gate::to_json(run.preflight);
   facts.honesty = run.honesty_report;
   facts.tokenizer = {{"tokenizer_type", run.tokenizer->type()}, {"vocab_size", run.tokenizer->vocab_size()}, {"num_special_tokens", tokenizer::kSpecialTokens},

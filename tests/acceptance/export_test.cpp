@@ -64,6 +64,8 @@ TEST_F(Export, ARunLeavesAsTheRunbookSaysAndComesBack) {
   const std::string card = read_all(exported + "/README.md");
   EXPECT_THAT(card, AllOf(HasSubstr("\nmodel-index:\n- name: \"picochat-100m-smollm-public-v1\"\n  results:\n  - task:\n      type: text-generation\n"), HasSubstr("      verified: false\n")));
 
+  EXPECT_THAT(card, AllOf(HasSubstr("400 documents, "), HasSubstr("## Contamination\n\nStatus: "), HasSubstr("| base corpus vs eval |"), HasSubstr("### Failed")));
+
   ASSERT_EQ(program.run({"import", "hf", "--model", exported, "--out-dir", back}).code, 0);
   EXPECT_EQ(read_all(back + "/checkpoint/model.safetensors"), read_all(run() + "/sft/checkpoint/model.safetensors"));
   const auto asked = program.run({"eval", "chat", "--checkpoint", back + "/checkpoint", "--tokenizer", back + "/tokenizer.json", "--input", run() + "/tasks/eval.jsonl", "--out-dir",
