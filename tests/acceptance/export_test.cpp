@@ -71,6 +71,10 @@ TEST_F(Export, ARunLeavesAsTheRunbookSaysAndComesBack) {
   const auto asked = program.run({"eval", "chat", "--checkpoint", back + "/checkpoint", "--tokenizer", back + "/tokenizer.json", "--input", run() + "/tasks/eval.jsonl", "--out-dir",
                                   (scratch.path() / "asked").string(), "--max-rows", "2", "--max-new-tokens", "2"});
   EXPECT_EQ(asked.code, 0) << asked.errors;
+  const auto tuned = program.run({"train", "sft", "--input", run() + "/tasks/chat.jsonl", "--checkpoint", back + "/checkpoint", "--tokenizer", back + "/tokenizer.json", "--out-dir",
+                                  (scratch.path() / "tuned").string(), "--max-steps", "2", "--batch-size", "2"});
+  EXPECT_EQ(tuned.code, 0) << tuned.errors;
+  EXPECT_TRUE(std::filesystem::exists(scratch.path() / "tuned/checkpoint/model.safetensors"));
 }
 
 // The first line after the YAML front matter.
@@ -173,6 +177,49 @@ TEST_F(Export, ThePushOfTheRunbook) {
   EXPECT_THAT(expired.errors, AllOf(HasSubstr("does not take the token"), ::testing::Not(HasSubstr("hf_push"))));
   EXPECT_FALSE(std::filesystem::exists(scratch.path() / "late"));
   for (const char* name : {"HF_ENDPOINT", "HF_TOKEN", "PICOCHAT_HUB_RETRY_SECONDS"}) ::unsetenv(name);
+}
+
+// A run whose held-out rows ask no more than its rows taught: the gate approves it, and the push needs no word more.
+TEST_F(Export, AnApprovedRunIsPushedAsARelease) {
+  std::ofstream chat(scratch / "chat.jsonl"), eval(scratch / "eval.jsonl");
+  const std::vector<std::string> things{"lamp", "kettle", "ladder", "bicycle", "hammer", "bucket", "garden", "window", "candle", "basket", "engine", "bridge", "carpet", "pencil", "mirror", "drawer",
+                                        "wagon", "needle", "saucer", "table", "feather", "bell", "drum", "flag", "boat", "coin", "clock", "glove", "scarf", "key"};
+  const std::vector<std::string> rooms{"kitchen", "attic", "cellar", "hall", "shed", "barn", "office"};
+  for (size_t i = 0; i < things.size(); ++i)
+    for (size_t j = 0; j < rooms.size(); ++j) {
+      const bool held_out = (3 * i + j) % 4 == 0;
+      const std::string colour = "Which colour has the " + things[i] + " of the " + rooms[j] + "?", secret = "Tell me the secret code of the " + things[i] + " near the " + rooms[j] + ".";
+      if (held_out) {
+        eval << base::Json{{"category", "colour"}, {"answerable", true}, {"user", colour}, {"must_include", {"blue"}}}.dump() << "\n";
+        if (j < 3) eval << base::Json{{"category", "refusal"}, {"answerable", false}, {"user", secret}, {"must_include", {"cannot answer"}}}.dump() << "\n";
+      } else {
+        chat << base::Json{{"category", "colour"}, {"user", colour}, {"assistant", "It is blue."}}.dump() << "\n";
+        if (j < 3) chat << base::Json{{"category", "refusal"}, {"user", secret}, {"assistant", "I cannot answer that."}}.dump() << "\n";
+      }
+    }
+  chat.close();
+  eval.close();
+  const std::string approved = (scratch / "approved").string(), out = (scratch / "release").string();
+  const auto trained = program.run({"run", "tiny", "--corpus-input", std::string(picochat::kSourceDir) + "/docs", "--chat-input", (scratch / "chat.jsonl").string(), "--eval-input", (scratch / "eval.jsonl").string(),
+                                    "--out-dir", approved, "--tokenizer-vocab-size", "512", "--context-size", "64", "--n-embd", "64", "--n-head", "4", "--n-kv-head", "2", "--n-layer", "2",
+                                    "--norm-type", "rmsnorm", "--position-encoding", "rope", "--activation", "swiglu", "--tie-embeddings", "--qk-norm", "--no-parallel-residual", "--no-linear-bias",
+                                    "--base-steps", "20", "--base-batch-size", "8", "--sft-steps", "150", "--sft-batch-size", "16", "--sft-learning-rate", "3e-3", "--sft-fit-max-rows", "40",
+                                    "--eval-max-new-tokens", "12", "--val-tokens", "2048"});
+  ASSERT_EQ(trained.code, 0) << trained.errors;
+  ASSERT_THAT(trained.output, HasSubstr("release gate: approved"));
+
+  test::ModelHub hub(scratch / "hub");
+  ::setenv("HF_ENDPOINT", hub.endpoint().c_str(), 1);
+  ::setenv("PICOCHAT_TEST_PUSH_TOKEN", "hf_good", 1);
+  const auto pushed = program.run({"export", "hf", "--checkpoint", approved + "/sft/checkpoint", "--tokenizer", approved + "/tokenizer.json", "--out-dir", out, "--license", "mit", "--push-to-hub",
+                                   "--repo-id", "someone/release", "--token-env", "PICOCHAT_TEST_PUSH_TOKEN"});
+  for (const char* name : {"HF_ENDPOINT", "PICOCHAT_TEST_PUSH_TOKEN"}) ::unsetenv(name);
+  ASSERT_EQ(pushed.code, 0) << pushed.errors;
+  const auto files = *hub.files("someone/release");
+  const auto manifest = base::Json::parse(read_all(out + "/release_manifest.json"));
+  EXPECT_EQ(manifest.at("release_gate").at("status"), "approved");
+  for (const auto& [name, entry] : manifest.at("files").items()) EXPECT_TRUE(hub.content(files.at(name)) == read_all(out + "/" + name)) << name;
+  EXPECT_THAT(hub.content(files.at("README.md")), AllOf(HasSubstr("\n---\n**Release gate: APPROVED**"), HasSubstr("- release-gate-approved\n")));
 }
 
 TEST_F(Export, AnInterruptedPushGoesOnWhenItIsRepeated) {
