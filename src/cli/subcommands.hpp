@@ -14,5 +14,6 @@ std::vector<Command> scale_commands();
 std::vector<Command> export_commands();
 std::vector<Command> serve_commands();
 std::vector<Command> train_commands();
+std::vector<Command> demo_commands();
 
 }  // namespace picochat::cli

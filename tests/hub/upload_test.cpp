@@ -156,7 +156,7 @@ class BadWeather : public Upload, public ::testing::WithParamInterface<Weather> 
 
 TEST_P(BadWeather, ArrivesWholeAllTheSame) {
   hub.part_size = GetParam().part_size;
-  hub.storage_fault = [](int number) { return number % 3 != 2 && number < 9 ? GetParam().fault : PushFault::kNone; };
+  hub.storage_fault = [](int number) { return number % 3 != 2 && number < 6 ? GetParam().fault : PushFault::kNone; };
   const auto report = push();
   expect_arrived();
   EXPECT_EQ(hub.commits, 1);
