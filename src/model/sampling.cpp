@@ -42,6 +42,36 @@ void keep_top_k(std::vector<Candidate>& candidates, int64_t top_k) {
   std::erase_if(candidates, [&](const Candidate& c) { return c.logit < threshold; });
 }
 
+// The k-th largest of the logits: a heap of k values passes over them once, and few of a large vocabulary get into it.
+float kth_largest(std::span<const float> logits, size_t k) {
+  std::vector<float> heap(logits.begin(), logits.begin() + static_cast<ptrdiff_t>(k));
+  std::make_heap(heap.begin(), heap.end(), std::greater<>());
+  for (float logit : logits.subspan(k)) {
+    if (!(logit > heap.front())) continue;
+    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
+    heap.back() = logit;
+    std::push_heap(heap.begin(), heap.end(), std::greater<>());
+  }
+  return heap.front();
+}
+
+// Every token, or those that top_k can keep where nothing else moves them.
+std::vector<Candidate> candidates_of(std::span<const float> logits, const SamplingOptions& options) {
+  float threshold = -INFINITY;
+  if (options.repetition_penalty == 1 && options.temperature > 0 && options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size())
+    threshold = kth_largest(logits, static_cast<size_t>(options.top_k));
+  std::vector<Candidate> candidates;
+  candidates.reserve(logits.size());
+  bool all_numbers = true;
+  for (size_t i = 0; i < logits.size(); ++i) {
+    all_numbers = all_numbers && !std::isnan(logits[i]);
+    if (!(logits[i] < threshold)) candidates.push_back({logits[i], static_cast<TokenId>(i)});
+  }
+  if (!all_numbers) throw base::internal_error("logits are not numbers: the model has diverged");
+  base::require(!candidates.empty(), "there is a token to choose from");
+  return candidates;
+}
+
 // The likeliest candidates until their probabilities cross top_p. A heap yields them in order without sorting the
 // long tail that is dropped.
 void keep_top_p(std::vector<Candidate>& candidates, double top_p) {
@@ -101,12 +131,7 @@ void SamplingOptions::validate(const std::string& where) const {
 
 TokenId sample(std::span<const float> logits, std::span<const TokenId> context, const SamplingOptions& options,
                uint64_t sequence, uint64_t position) {
-  std::vector<Candidate> candidates(logits.size());
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (std::isnan(logits[i])) throw base::internal_error("logits are not numbers: the model has diverged");
-    candidates[i] = {logits[i], static_cast<TokenId>(i)};
-  }
-  base::require(!candidates.empty(), "there is a token to choose from");
+  std::vector<Candidate> candidates = candidates_of(logits, options);
   penalise_repetition(candidates, context, options.repetition_penalty);
   if (options.temperature == 0) return std::min_element(candidates.begin(), candidates.end(), likelier)->token;
   for (Candidate& c : candidates) c.logit /= options.temperature;

@@ -1,5 +1,28 @@
 // Attention of new tokens over a key-value cache.
 
+// out = sum over t of p[t] * values[t], a pack of columns at a time: its four partial sums (keys 0, 4, 8, ..., keys 1, 5, ...) stay in
+// registers and are added at the end.
+template <typename T>
+static inline void weighted_values(const T* p, T scale, const T* values, int64_t keys, int64_t width, T* out) {
+  using Vector = typename Pack<T>::Vector;
+  constexpr int64_t kLanes = Pack<T>::kLanes;
+  int64_t column = 0;
+  for (; column + kLanes <= width; column += kLanes) {
+    Vector sum[4] = {};
+    int64_t t = 0;
+    for (; t + 4 <= keys; t += 4)
+      for (int64_t u = 0; u < 4; ++u) sum[u] += p[t + u] * load(values + (t + u) * width + column);
+    for (; t < keys; ++t) sum[0] += p[t] * load(values + t * width + column);
+    const Vector total = scale * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
+    __builtin_memcpy(out + column, &total, sizeof total);
+  }
+  for (; column < width; ++column) {
+    T total = 0;
+    for (int64_t t = 0; t < keys; ++t) total += p[t] * values[t * width + column];
+    out[column] = scale * total;
+  }
+}
+
 // One new token: the scores of its heads are dot products over the cached keys, read once from memory.
 template <typename T>
 static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys,
@@ -11,15 +34,7 @@ static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, con
   for (int64_t j = 0; j < repeat; ++j) {
     T largest, sum;
     softmax_row(scores + j * ld, {0, keys}, keys, &largest, &sum);
-    T* __restrict o = out + j * width;
-    const T inverse = T(1) / sum;
-    __builtin_memset(o, 0, sizeof(T) * static_cast<size_t>(width));
-    for (int64_t t = 0; t < keys; ++t) {
-      const T p = scores[j * ld + t] * inverse;
-      const T* __restrict value = v + t * width;
-#pragma omp simd
-      for (int64_t i = 0; i < width; ++i) o[i] += p * value[i];
-    }
+    weighted_values(scores + j * ld, T(1) / sum, v, keys, width, out + j * width);
   }
 }
 
