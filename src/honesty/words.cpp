@@ -58,9 +58,10 @@ Masks classify(const char* p, char before, char after) {
   });
   const uint64_t x = block.mask([](__m128i v) { return C::equal(_mm_or_si128(v, C::all(0x20)), 'x'); });
 
-  using tasks::word_scan::is_digit;
-  const uint64_t digit_before = digit << 1 | static_cast<uint64_t>(is_digit(before));
-  const uint64_t digit_after = digit >> 1 | static_cast<uint64_t>(is_digit(after)) << 63;
+  // A byte that is not ASCII may belong to a wide digit: the plain scanner tells.
+  auto may_be_digit = [](char c) { return tasks::word_scan::is_digit(c) || static_cast<unsigned char>(c) >= 128; };
+  const uint64_t digit_before = (digit | other) << 1 | static_cast<uint64_t>(may_be_digit(before));
+  const uint64_t digit_after = (digit | other) >> 1 | static_cast<uint64_t>(may_be_digit(after)) << 63;
   Masks out;
   out.complex = other | (x & digit_before & digit_after);
   out.word = letter | digit | other;

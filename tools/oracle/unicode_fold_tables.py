@@ -27,6 +27,7 @@ def folded(point):
     if within(point, INVISIBLE):
         return ""
     text = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", chr(point)).casefold())
+    text = text.replace("\u0131", "i")  # the dotless i has the capital I: a text in capitals has lost the difference
     return "".join(c for c in text if not (unicodedata.category(c) == "Mn" and within(ord(c), DROPPED_MARKS)))
 
 

@@ -69,16 +69,23 @@ constexpr size_t blank_after(std::string_view text, size_t i, bool across_lines)
   return 0;
 }
 
+// A digit that ends before position i, or begins there: ASCII, or the wide form that folds to it.
+constexpr bool is_wide_digit(std::string_view three) {
+  return three.starts_with("\xEF\xBC") && static_cast<unsigned char>(three[2]) - 0x90u <= 9u;
+}
+constexpr bool digit_before(std::string_view text, size_t i) { return i > 0 && (is_digit(text[i - 1]) || (i >= 3 && is_wide_digit(text.substr(i - 3, 3)))); }
+constexpr bool digit_after(std::string_view text, size_t i) { return i < text.size() && (is_digit(text[i]) || (i + 3 <= text.size() && is_wide_digit(text.substr(i, 3)))); }
+
 // Whether the nearest character that is no blank, before or after the sign at i, is a digit. Signs that begin the items of
 // a list do not reach over the end of a line.
 constexpr bool beside_number(std::string_view text, size_t i, size_t length) {
   const bool across_lines = text[i] != '-' && text[i] != '*';
   size_t before = i;
   while (size_t blank = blank_before(text, before, across_lines)) before -= blank;
-  if (before > 0 && is_digit(text[before - 1])) return true;
+  if (digit_before(text, before)) return true;
   size_t after = i + length;
   while (size_t blank = blank_after(text, after, across_lines)) after += blank;
-  return after < text.size() && is_digit(text[after]);
+  return digit_after(text, after);
 }
 
 // Where the word goes on that the hyphen at i divides: after the line's end and the blanks that begin the
@@ -149,7 +156,7 @@ size_t scan_words(std::string_view text, size_t begin, size_t end, Sink&& sink) 
       close();
       ++i;
     } else if (byte < 128) {
-      const bool between_digits = i > 0 && is_digit(text[i - 1]) && i + 1 < text.size() && is_digit(text[i + 1]);
+      const bool between_digits = digit_before(text, i) && digit_after(text, i + 1);
       if (c == 'x' || c == 'X') {
         if (between_digits) sign(i, i + 1, 'x');
         else letter(i, i + 1, U'x', false);
