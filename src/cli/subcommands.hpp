@@ -15,5 +15,6 @@ std::vector<Command> export_commands();
 std::vector<Command> serve_commands();
 std::vector<Command> train_commands();
 std::vector<Command> demo_commands();
+std::vector<Command> sanity_commands();
 
 }  // namespace picochat::cli

@@ -95,16 +95,6 @@ Json sample_tokens(const RunContext& run) {
           {"whole_corpus", sample.whole}};
 }
 
-// What this process may use: the machine's memory, or less in a container.
-int64_t usable_memory() {
-  int64_t bytes = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
-  for (const char* limit : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
-    int64_t value = 0;
-    if (std::ifstream(limit) >> value && value > 0) bytes = std::min(bytes, value);
-  }
-  return bytes;
-}
-
 int64_t count_rows(const Path& path) {
   if (path.extension() == ".json") {
     const Json all = base::read_json(path);
@@ -125,6 +115,15 @@ int64_t count_rows(const Path& path) {
 }
 
 }  // namespace
+
+int64_t usable_memory() {
+  int64_t bytes = static_cast<int64_t>(::sysconf(_SC_PHYS_PAGES)) * ::sysconf(_SC_PAGESIZE);
+  for (const char* limit : {"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"}) {
+    int64_t value = 0;
+    if (std::ifstream(limit) >> value && value > 0) bytes = std::min(bytes, value);
+  }
+  return bytes;
+}
 
 std::vector<gate::ExternalFileFacts> external_facts(const gate::RunOptions& options) {
   std::vector<gate::ExternalFileFacts> out;

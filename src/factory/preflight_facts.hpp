@@ -17,6 +17,9 @@ void add_source_records(const RunContext& run, gate::CorpusFacts& facts);
 // This host, or the plan for another; with the memory that one rank needs.
 gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir, int64_t vocab_size);
 
+// What this process may use, in bytes: the machine's memory, or less in a container.
+int64_t usable_memory();
+
 // The rows of the outside benchmarks that will be scored.
 std::vector<gate::ExternalFileFacts> external_facts(const gate::RunOptions& options);
 

@@ -1,0 +1,16 @@
+#include "bind.hpp"
+#include "picochat/factory/sanity.hpp"
+#include "subcommands.hpp"
+
+namespace picochat::cli {
+
+std::vector<Command> sanity_commands() {
+  auto& files = base::real_file_system();
+  return {bind({"sanity", "preh100"}, "is this host sound? checks that measure, before money is spent", factory::sanity_options(), [&files](const factory::SanityOptions& o, const Invocation&) {
+    const auto output = factory::run_sanity(files, o);
+    base::write_result(o.json ? base::dump(output.json) + "\n" : output.text);
+    return output.json.at("status") == "passed" ? base::ExitCode::kDone : base::ExitCode::kBlocked;
+  })};
+}
+
+}  // namespace picochat::cli

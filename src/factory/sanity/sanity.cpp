@@ -1,0 +1,136 @@
+#include "picochat/factory/sanity.hpp"
+
+#include <functional>
+#include <vector>
+
+#include "factory/earlier_runs.hpp"
+#include "factory/run_context.hpp"
+#include "factory/sanity/check.hpp"
+#include "picochat/base/build_info.hpp"
+#include "picochat/base/clock.hpp"
+#include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
+#include "picochat/base/interrupt.hpp"
+#include "picochat/base/text.hpp"
+#include "picochat/evidence/markdown.hpp"
+#include "picochat/gate/presets.hpp"
+#include "picochat/model/determinism.hpp"
+
+namespace picochat::factory {
+namespace {
+
+using base::cat;
+using sanity::Context;
+using sanity::Finding;
+
+struct Check {
+  const char* name;
+  std::function<Finding(const Context&)> run;
+};
+
+Finding needs_a_gpu(const Context&) { return sanity::skipped("device cpu: there is nothing to measure"); }
+
+std::vector<Check> checks() {
+  return {{"attention_backend", sanity::attention_backend},
+          {"modern_init_loss", sanity::modern_init_loss},
+          {"precision_backward", sanity::precision_backward},
+          {"kv_cache_equivalence", sanity::kv_cache_equivalence},
+          {"resume_fingerprint_guard", [](const Context& c) { return sanity::resume_fingerprint_guard(c); }},
+          {"resume_loss_determinism", [](const Context& c) { return sanity::resume_loss_determinism(c); }},
+          {"sharded_loader", [](const Context& c) { return sanity::sharded_loader(c); }},
+          {"ddp_batcher_rank_split", [](const Context& c) { return sanity::ddp_batcher_rank_split(c); }},
+          {"hf_export", sanity::hf_export},
+          {"torch_compile", sanity::compiled_step},
+          {"scale_capacity", sanity::scale_capacity},
+          {"kernels_against_reference", sanity::kernels_against_reference},
+          {"gemm_peak", [](const Context& c) { return sanity::gemm_peak(c); }},
+          {"disk_speed", [](const Context& c) { return sanity::disk_speed(c); }},
+          {"disk_space", [](const Context& c) { return sanity::disk_space(c); }},
+          {"clock", [](const Context& c) { return sanity::clock_steady(c); }},
+          {"library_versions", [](const Context& c) { return sanity::library_versions(c); }},
+          {"host_to_device_bandwidth", needs_a_gpu},
+          {"gpu_power_ecc_throttle", needs_a_gpu},
+          {"nccl_collective", needs_a_gpu}};
+}
+
+// A check that throws has failed; the others go on.
+Finding isolated(const Check& check, const Context& context) {
+  try {
+    return check.run(context);
+  } catch (const base::Interrupted&) {
+    throw;
+  } catch (const std::exception& error) {
+    return {"fail", base::replace_all(error.what(), "\n", "; "), Json::object()};
+  }
+}
+
+std::string markdown(const Json& report) {
+  std::vector<std::vector<std::string>> rows;
+  for (const Json& check : report.at("checks"))
+    rows.push_back({check.at("name").get<std::string>(), check.at("status").get<std::string>(), base::fixed(check.at("seconds").get<double>(), 2), check.at("detail").get<std::string>()});
+  return cat("# Sanity of this host: ", report.at("status").get<std::string>(), "\n\nDevice ", report.at("device").get<std::string>(), ", precision ", report.at("precision").get<std::string>(), ", picochat ",
+             report.at("build").at("version").get<std::string>(), " (", report.at("build").at("git_commit").get<std::string>().substr(0, 12), "), ", base::fixed(report.at("timing").at("seconds").get<double>(), 1),
+             " s.\n\n", evidence::markdown_table({"check", "status", "seconds", "what was found"}, rows, "  :"));
+}
+
+}  // namespace
+
+const base::OptionTable<SanityOptions>& sanity_options() {
+  using O = SanityOptions;
+  static const auto table = [] {
+    base::OptionTable<O> t;
+    t.add("out_dir", &O::out_dir, "folder for preh100_sanity.json and .md").metavar = "DIR";
+    t.add("device", &O::device, "device to test").choose({"auto", "cpu", "cuda", "mps"}).refuse("mps", "use cpu or cuda");
+    t.add("precision", &O::precision, "precision to test; the CPU computes in float32").choose({"auto", "float32", "bf16", "fp16"});
+    t.add("matmul_precision", &O::matmul_precision, "float32 matrix products on CUDA").choose({"default", "highest", "high", "medium"});
+    t.add("attn_backend", &O::attn_backend, "attention to test").choose({"auto", "flash", "efficient", "math", "cudnn", "external_flash", "fa3"});
+    t.add("include_compile", &O::include_compile, "also test what --compile means on this device");
+    t.add("capacity_scale", &O::capacity_scale, "take optimizer steps of this preset and say what the whole of it would need").metavar = "PRESET";
+    t.add("capacity_batch_size", &O::capacity_batch_size, "rows of its micro-batch").at_least(1);
+    t.add("capacity_min_free_fraction", &O::capacity_min_free_fraction, "share of memory that must stay free").at_least(0).at_most(1);
+    t.add("gpu_hourly_usd", &O::gpu_hourly_usd, "price of a device for an hour, for the projected cost").at_least(0);
+    t.add("threads", &O::threads, "compute threads; 0: one per core").at_least(0);
+    t.add("json", &O::json, "print the report as JSON");
+    return t;
+  }();
+  return table;
+}
+
+base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& options) {
+  gate::RunOptions device;
+  device.device = options.device;
+  const std::string resolved = resolve_device(device);
+  if (options.capacity_scale) gate::find_preset(*options.capacity_scale);  // a wrong name is said before anything runs
+  model::set_compute_threads(static_cast<int>(options.threads));
+  const Path dir = options.out_dir, work = dir / "work";
+  files.make_directories(dir);
+  const base::DirectoryLock lock(dir);
+  files.remove_all(work);
+  const double started = base::monotonic_seconds();
+  Json list = Json::array();
+  bool failed = false;
+  for (const Check& check : checks()) {
+    base::throw_if_interrupted();
+    const Context context{files, options, work / check.name};
+    files.make_directories(context.work);
+    const double begun = base::monotonic_seconds();
+    const Finding finding = isolated(check, context);
+    Json entry{{"name", check.name}, {"status", finding.status}, {"seconds", base::monotonic_seconds() - begun}, {"detail", finding.detail}};
+    if (finding.status == "fail") entry["error"] = finding.detail;
+    entry.update(finding.extras);
+    failed = failed || finding.status == "fail";
+    base::say(cat(base::padded(finding.status, 4), "  ", base::padded(check.name, 26), "  ", finding.detail));
+    list.push_back(std::move(entry));
+    files.remove_all(context.work);
+  }
+  files.remove_all(work);
+  const Json report{{"suite", "pre-h100"}, {"status", failed ? "failed" : "passed"}, {"device", resolved}, {"precision", "float32"}, {"out_dir", dir.string()}, {"checks", list},
+                    {"host", host_identity()}, {"build", base::build_info_json()}, {"timing", {{"seconds", base::monotonic_seconds() - started}, {"at", base::utc_timestamp()}}}};
+  base::write_file(files, dir / "preh100_sanity.md", markdown(report));
+  base::write_file(files, dir / "preh100_sanity.json", base::dump(report) + "\n");
+  std::string text = cat("sanity: ", report.at("status").get<std::string>(), "\njson_report: ", (dir / "preh100_sanity.json").string(), "\nmarkdown_report: ", (dir / "preh100_sanity.md").string(), "\n");
+  for (const Json& check : list) text += cat(check.at("name").get<std::string>(), ": ", check.at("status").get<std::string>(), "\n");
+  return {report, text};
+}
+
+}  // namespace picochat::factory
