@@ -60,7 +60,7 @@ std::string digest(const RunRecord& run, const char* name) { return text_at(run.
 
 std::string held_out_text(const RunRecord& run) {
   const std::string corpus = digest(run, "corpus_manifest");
-  return corpus.empty() ? "" : cat(corpus, figure(at(run.summary, {"config", "val_tokens"})), figure(at(run.summary, {"config", "seed"})));
+  return corpus.empty() ? "" : cat(corpus, figure(at(run.summary, {"config", "val_tokens"})));
 }
 
 std::set<std::string> benchmarks(const std::vector<RunRecord>& runs) {

@@ -15,7 +15,10 @@ void refuse_unbuilt(const gate::RunOptions& options, const std::string& command)
     throw base::usage_error({.what = cat(flag, " is not available in this version"), .where = command, .remedy = remedy});
   };
   if (options.dpo_input || options.dpo_steps > 0) refuse("--dpo-input", "leave it out; SFT is the last training stage");
-  if (options.sft_peft != "none") refuse("--sft-peft lora", "use --sft-peft none");
+  if (options.sft_peft != "none") {
+    const std::string flag = command == "run tiny" ? "--sft-peft" : "--peft";
+    refuse(flag + " lora", cat("use ", flag, " none"));
+  }
   if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
 }
 

@@ -59,7 +59,9 @@ std::string markdown(const Json& report) {
 
 void smooth_and_judge(std::vector<LrRangeRow>& rows, double beta, int64_t planned_steps, double divergence_factor, bool& diverged) {
   auto& last = rows.back();
-  last.smooth = rows.size() == 1 ? last.loss : beta * rows[rows.size() - 2].smooth + (1 - beta) * last.loss;
+  // A running mean with the weights of exponential smoothing, divided by their sum: without that the first losses count for hundreds of steps.
+  const double n = static_cast<double>(rows.size()), before = 1 - std::pow(beta, n - 1), now = 1 - std::pow(beta, n);
+  last.smooth = rows.size() == 1 ? last.loss : (beta * before * rows[rows.size() - 2].smooth + (1 - beta) * last.loss) / now;
   double best = last.smooth;
   for (const auto& row : rows) best = std::min(best, row.smooth);
   diverged = !std::isfinite(last.smooth) || (last.step >= std::max<int64_t>(8, planned_steps / 10) && last.smooth > best * divergence_factor);
@@ -93,7 +95,7 @@ base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptio
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(given.tokenizer);
   const auto config = gate::model_config(given, static_cast<int64_t>(tokenizer->vocab_size()));
   const Path dir = given.out_dir, work = dir / "work";
-  files.make_directories(dir);
+  claim_command_folder(files, dir);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
   const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));

@@ -108,7 +108,7 @@ std::string markdown(const Json& summary) {
   out += evidence::markdown_table({"seed", "verdict", "eval [interval]", "not choice", "SFT fit", "base val_bpb", "SFT val loss", "folder"}, seeds, ": :::::");
   std::vector<std::vector<std::string>> totals;
   for (const Metric& m : kMetrics) totals.push_back({m.name, spread(summary.at("aggregate").at(m.name), m.rate)});
-  out += cat("\n## Over the seeds\n\nMean, standard deviation of the sample, range. The seed decides weights, order of the data and which text is held out; rows that are generated are the same for all.\n\n",
+  out += cat("\n## Over the seeds\n\nMean, standard deviation of the sample, range. The seed decides weights, the order of the data and which conversations are held out; the held-out text and generated rows are the same for all.\n\n",
              evidence::markdown_table({"figure", "mean +- deviation, range"}, totals));
   return out + (rows.empty() ? "" : cat("\n## Categories, weakest first\n\n", evidence::markdown_table({"category", "mean +- deviation, range"}, rows)));
 }

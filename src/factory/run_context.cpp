@@ -39,14 +39,16 @@ void run_stage(RunContext& run, int number, const StageKey& key, const std::vect
 }
 
 void refuse_changed_training(const StageCache& cache, base::FileSystem& files, const StageKey& key, const Path& folder, const std::string& discard) {
-  const auto state = cache.state(key.stage);
-  if (state == StageCache::State::kAbsent) return;
-  const auto changed = cache.differences(key);
-  if (changed.empty()) return;
+  if (cache.state(key.stage) != StageCache::State::kAbsent) refuse_discarding_training(cache, files, key.stage, cache.differences(key), folder, discard);
+}
+
+void refuse_discarding_training(const StageCache& cache, base::FileSystem& files, const std::string& stage, const std::vector<std::string>& changed, const Path& folder, const std::string& discard) {
+  const auto state = cache.state(stage);
+  if (changed.empty() || state == StageCache::State::kAbsent) return;
   const bool finished = state == StageCache::State::kDone;
   const bool resumable = !train::CheckpointSeries(files, folder / "resume_checkpoint").steps().empty();
   if (!finished && !resumable) return;
-  throw base::usage_error({.what = cat("the folder already has ", finished ? "finished" : "unfinished", " ", key.stage, " training made with other inputs or options"),
+  throw base::usage_error({.what = cat("the folder already has ", finished ? "finished" : "unfinished", " ", stage, " training made with other inputs or options"),
                            .where = folder.string(), .found = base::join(changed, "\n            "),
                            .remedy = cat("give the earlier options to go on, choose another --out-dir, or add ", discard,
                                          " to discard that training and what follows from it")});

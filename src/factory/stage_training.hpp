@@ -54,6 +54,8 @@ Json train_sft(const StageTraining& stage, const train::LoadedCheckpoint& start,
 
 // Refuses to discard finished or resumable training in `folder` when the key differs; `discard` is the flag that does.
 void refuse_changed_training(const StageCache& cache, base::FileSystem& files, const StageKey& key, const Path& folder, const std::string& discard);
+// The same where what changed is something that the stage was made of; `changed`: what, one line each.
+void refuse_discarding_training(const StageCache& cache, base::FileSystem& files, const std::string& stage, const std::vector<std::string>& changed, const Path& folder, const std::string& discard);
 void drop_working_checkpoints(base::FileSystem& files, const Path& folder);
 
 }  // namespace picochat::factory

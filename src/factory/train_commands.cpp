@@ -23,14 +23,8 @@ void begin(const TrainCommandOptions& options, const std::string& command) {
   model::set_compute_threads(static_cast<int>(options.threads));
 }
 
-// Only what this command makes may be in its folder.
 void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard) {
-  files.make_directories(dir);
-  const bool ours = std::filesystem::exists(dir / "stages");
-  for (const auto& entry : std::filesystem::directory_iterator(dir))
-    if (!ours && entry.path().filename() != ".lock")
-      throw base::bad_input({.what = "the output folder holds something else", .where = dir.string(), .found = entry.path().filename().string(),
-                             .remedy = "choose a new or empty --out-dir"});
+  claim_command_folder(files, dir);
   if (!discard) return;
   StageCache(files, dir).forget(stage);
   for (const char* name : {"checkpoint", "last_checkpoint", "ema_checkpoint", "best", "resume_checkpoint"}) train::clear_stage(files, dir / name);
@@ -79,7 +73,7 @@ base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseO
   claim(files, dir, "base", given.discard);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
-  const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads));
+  const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads), "base");
   TrainBaseOptions options = given;
   options.val_tokens = given.held_out_tokens.value_or(held_out_tokens(*shards, given.val_fraction, given.context_size));
   StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(dir / "token_shards").hex()}, {"tokenizer", base::sha256_file(given.tokenizer).hex()}},

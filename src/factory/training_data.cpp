@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "picochat/base/console.hpp"
+#include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/document.hpp"
+#include "stage_training.hpp"
 
 namespace picochat::factory {
 
@@ -16,6 +18,15 @@ namespace {
 constexpr uint64_t kSplitKeySeed = 0;  // one split for every seed of a run, so that seeds can be compared
 
 }  // namespace
+
+void claim_command_folder(base::FileSystem& files, const Path& dir) {
+  files.make_directories(dir);
+  const bool ours = std::filesystem::exists(dir / "stages");
+  for (const auto& entry : std::filesystem::directory_iterator(dir))
+    if (!ours && entry.path().filename() != ".lock")
+      throw base::bad_input({.what = "the output folder holds something else", .where = dir.string(), .found = entry.path().filename().string(),
+                             .remedy = "choose a new or empty --out-dir"});
+}
 
 corpus::Corpus open_corpus(const Path& path) {
   corpus::CorpusOptions options;
@@ -40,16 +51,17 @@ void replace_token_shards(base::FileSystem& files, const Path& folder, const tok
 }
 
 std::shared_ptr<const train::TokenShards> command_shards(base::FileSystem& files, StageCache& cache, const Path& dir, const corpus::Corpus& corpus,
-                                                         const tokenizer::Tokenizer& tokenizer, const Path& tokenizer_path, int64_t shard_tokens, int threads) {
+                                                         const tokenizer::Tokenizer& tokenizer, const Path& tokenizer_path, int64_t shard_tokens, int threads, const std::string& made_of_them) {
   const auto manifest = corpus.scan(threads, [](uint64_t, uint64_t) { base::throw_if_interrupted(); });
   corpus::require_documents(manifest);
   const base::Json json = corpus::manifest_json(manifest);
-  base::write_file(files, dir / "corpus_manifest.json", base::dump(json) + "\n");
   const StageKey key{.stage = "token_shards", .inputs = {{"corpus", json.at("digest")}, {"source_weights", source_weights(corpus)}, {"tokenizer", base::sha256_file(tokenizer_path).hex()}},
                      .options = {{"shard_token_size", shard_tokens}}};
   const Path folder = dir / "token_shards";
   if (!cache.is_current(key)) {
+    if (!made_of_them.empty()) refuse_discarding_training(cache, files, made_of_them, cache.differences(key), dir, "--fresh");
     cache.record_started(key);
+    base::write_file(files, dir / "corpus_manifest.json", base::dump(json) + "\n");
     const auto texts = corpus.texts();
     replace_token_shards(files, folder, tokenizer, [&](train::ShardDocument& document) {
       base::throw_if_interrupted();

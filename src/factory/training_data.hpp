@@ -20,6 +20,9 @@ corpus::Corpus open_corpus(const base::Path& path);
 // How often each part of a corpus counts: what tokenizer and shards depend on beside its text.
 base::Json source_weights(const corpus::Corpus& corpus);
 
+// Makes the folder of a command; BadInput when it holds something that no training command made.
+void claim_command_folder(base::FileSystem& files, const base::Path& dir);
+
 struct ShardPlan {
   int64_t shard_tokens = 0, text_bytes = 0;
   int threads = 0;
@@ -28,9 +31,10 @@ struct ShardPlan {
 void replace_token_shards(base::FileSystem& files, const base::Path& folder, const tokenizer::Tokenizer& tokenizer,
                           const std::function<bool(train::ShardDocument&)>& next, const ShardPlan& plan);
 
-// <dir>/token_shards, built unless they are there and made of the same text and tokenizer.
+// <dir>/token_shards, built unless they are there and made of the same text and tokenizer. made_of_them: the stage whose finished or resumable
+// training would be lost with them; then they are not built anew, and the error says so.
 std::shared_ptr<const train::TokenShards> command_shards(base::FileSystem& files, StageCache& cache, const base::Path& dir, const corpus::Corpus& corpus,
-                                                         const tokenizer::Tokenizer& tokenizer, const base::Path& tokenizer_path, int64_t shard_tokens, int threads);
+                                                         const tokenizer::Tokenizer& tokenizer, const base::Path& tokenizer_path, int64_t shard_tokens, int threads, const std::string& made_of_them = "");
 
 // Held-out tokens for a fraction of all, at least one window.
 int64_t held_out_tokens(const train::TokenShards& shards, double fraction, int64_t context_size);

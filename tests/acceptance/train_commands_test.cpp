@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "picochat/base/json.hpp"
 #include "program.hpp"
 
@@ -44,6 +46,16 @@ TEST_F(TrainCommands, BaseThenSftLeaveCheckpointsAndReports) {
   const auto changed = program.run(base("b", "21"));
   EXPECT_EQ(changed.code, 2);
   EXPECT_THAT(changed.errors, HasSubstr("20 -> 21"));
+  // Other text: refused before the shards that the finished training was made of are touched.
+  const auto shards = read_all(path("b/token_shards/manifest.json")), manifest = read_all(path("b/corpus_manifest.json"));
+  std::ofstream(path("other.jsonl")) << R"({"text": "quite another text, and a short one"})" << "\n";
+  auto other = base("b", "20");
+  *(std::find(other.begin(), other.end(), "--corpus") + 1) = path("other.jsonl");
+  const auto refused = program.run(other);
+  EXPECT_EQ(refused.code, 2) << refused.errors;
+  EXPECT_THAT(refused.errors, HasSubstr("finished base training"));
+  EXPECT_EQ(read_all(path("b/token_shards/manifest.json")), shards);
+  EXPECT_EQ(read_all(path("b/corpus_manifest.json")), manifest);
   EXPECT_EQ(program.run(base("b", "21", {"--fresh"})).code, 0);
 
   outcome = program.run({"train", "sft", "--input", path("chat.jsonl"), "--tokenizer", path("tokenizer.json"), "--checkpoint", path("b/checkpoint"), "--out-dir", path("s"),

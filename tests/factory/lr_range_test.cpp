@@ -34,6 +34,22 @@ TEST(LrRange, StopsWhereTheLossLeavesItsBestBehindAndRecommendsLess) {
   EXPECT_EQ(summary.at("recommended_lr"), 32);    // the lower of 128 / 3 and the best step's 32
 }
 
+// With the usual smoothing a loss that falls at once and then rises must not hide behind its first value.
+TEST(LrRange, TheFirstLossesAreForgottenInAShortRange) {
+  std::vector<LrRangeRow> rows;
+  bool diverged = false;
+  double rate = 1;
+  for (double loss : {8.0, 4.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 4.0, 8.0, 12.0, 16.0, 20.0, 24.0, 28.0, 32.0, 36.0, 40.0}) {
+    rows.push_back({static_cast<int64_t>(rows.size()) + 1, rate, loss, 0});
+    smooth_and_judge(rows, 0.98, 20, 100, diverged);
+    rate *= 2;
+  }
+  const auto summary = lr_range_summary(rows, 20, 1, diverged);
+  EXPECT_NEAR(rows[9].smooth, 2.9, 0.2) << "the mean of the first ten, nearly";
+  EXPECT_LE(summary.at("best_step"), 11);
+  EXPECT_LE(summary.at("safe_lr_ceiling"), 4096);
+}
+
 TEST(LrRange, SaysWhenTheRangeWasTooLowToTell) {
   const auto seen = watch({8, 7, 6, 5, 4, 3, 2, 1.5}, 8);
   EXPECT_FALSE(seen.diverged);

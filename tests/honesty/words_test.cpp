@@ -30,7 +30,7 @@ TEST(Words, QuickScanOfEverySortOfText) {
        {"", " ", "a", "Hello, World!", "don't can\u2019t 'quoted' ''", "1,234 and 1,a and a,1 and ,5", "3 + 4=7, 8x5, 8 x 5, x86 0x1F Xx 9x", "- a\n- b\n -- 5 -\n3",
         "photo-\nsynthesis re-\r\n   enter end-\n", "up-\n-", "a-\n\nb well-known low-\nlevel,thing,x", "stra\u00DFe STRASSE caf\u00E9 cafe\u0301",
         "\u54EA\u4E00\u4E2A\u884C\u661F\u3002ab\u54EA\u4E00", "\u041A\u0430\u043A\u0430\u044F \u043F\u043B\u0430\u043D\u0435\u0442\u0430", "\xFF\xFE broken \xE2\x82 utf", "2\u00D73 \u2212 5 \u00F7 7",
-        "a_b-c/d.e+f*g", "9.6 \n=   11", "\uFF16 \u2022 \uFF12\uFF14 \u00F7 (\uFF18 \u2212 \uFF15)", "\uFF18x\uFF15 \uFF11,\uFF10 8x\uFF15", "2010\n- item\n* 5", "5\u00A0+\u30003 x\u2003=\u202F7", "4\t\r\n<\t5", "zero\u200Bwidth and\u00A0nbsp", "averyveryveryverylongwordindeedwithoutanyendatallthatgoesonandonandonoverseveralblocksofsixtyfourbytes tail"}) {
+        "a_b-c/d.e+f*g", "9.6 \n=   11", "\uFF16 \u2022 \uFF12\uFF14 \u00F7 (\uFF18 \u2212 \uFF15)", "\uFF18x\uFF15 \uFF11,\uFF10 8x\uFF15", "2010\n- item\n* 5", "5\u00A0+\u30003 x\u2003=\u202F7", "4\t\r\n<\t5", "4\n> 5", "> 7 > 8", "a\n>> 9", "zero\u200Bwidth and\u00A0nbsp", "averyveryveryverylongwordindeedwithoutanyendatallthatgoesonandonandonoverseveralblocksofsixtyfourbytes tail"}) {
     expect_same(text);
     for (size_t pad = 1; pad < 70; pad += 3) expect_same(base::cat(std::string(pad, 'q'), " ", text, std::string(pad % 7, ' '), text));
   }
@@ -45,12 +45,13 @@ TEST(Words, WideDigitsAndTheDotlessIAreFolded) {
     EXPECT_EQ(one.hashes(), other.hashes()) << a << " | " << b;
   };
   same("6 \u2022 24 \u00F7 (8 \u2212 5)", "\uFF16 \u2022 \uFF12\uFF14 \u00F7 (\uFF18 \u2212 \uFF15)");
+  same("there are 12 months and 35,840 feet, 5 > 3", "there are\n> 12 months and 35,840\r\n> > feet, 5 > 3");
   same("8x5 and 1,000", "\uFF18x\uFF15 and \uFF11,\uFF10\uFF10\uFF10");
   same("neredeyse yan yatm\u0131\u015F olarak", "NEREDEYSE YAN YATMI\u015E OLARAK");
 }
 
 TEST(Words, QuickScanOfRandomText) {
-  static const char* kParts[] = {"a", "x", "X", "5", "12", " ", "  ", "\n", "\r\n", "\u00A0", "\u3000", "<", "*", "-", "-\n", "'", ",", "+", "=", "^", ".", "\t", "Zq", "word", "LongerWordThanEight", "\u00E9",
+  static const char* kParts[] = {"a", "x", "X", "5", "12", " ", "  ", "\n", "\r\n", "\u00A0", "\u3000", "<", ">", "\n> ", "*", "-", "-\n", "'", ",", "+", "=", "^", ".", "\t", "Zq", "word", "LongerWordThanEight", "\u00E9",
                                  "\u0301", "\u54EA", "\u0E01\u0E34", "\u0915\u093F", "\uFF11", "\uFF18", "\u00F7", "\u0131", "\uFB01", "\u200B", "\u00AD", "\u2019", "\u00D7", "\u2212", "\xFF", "\xE2\x82", "\uD55C", "\u00BD"};
   base::Random random(7, "words");
   for (int round = 0; round < 4000; ++round) {

@@ -76,9 +76,17 @@ constexpr bool is_wide_digit(std::string_view three) {
 constexpr bool digit_before(std::string_view text, size_t i) { return i > 0 && (is_digit(text[i - 1]) || (i >= 3 && is_wide_digit(text.substr(i - 3, 3)))); }
 constexpr bool digit_after(std::string_view text, size_t i) { return i < text.size() && (is_digit(text[i]) || (i + 3 <= text.size() && is_wide_digit(text.substr(i, 3)))); }
 
+// Whether the '>' at i begins a line, as the quotation marks of a mail do; others may stand before it.
+constexpr bool quotes_a_line(std::string_view text, size_t i) {
+  if (text[i] != '>') return false;
+  while (i > 0 && (text[i - 1] == ' ' || text[i - 1] == '\t' || text[i - 1] == '>')) --i;
+  return i == 0 || text[i - 1] == '\n' || text[i - 1] == '\r';
+}
+
 // Whether the nearest character that is no blank, before or after the sign at i, is a digit. Signs that begin the items of
 // a list do not reach over the end of a line.
 constexpr bool beside_number(std::string_view text, size_t i, size_t length) {
+  if (quotes_a_line(text, i)) return false;
   const bool across_lines = text[i] != '-' && text[i] != '*';
   size_t before = i;
   while (size_t blank = blank_before(text, before, across_lines)) before -= blank;
