@@ -33,7 +33,8 @@ std::string text_of(const Json& object, std::initializer_list<const char*> keys)
 
 // An import leaves its report beside its documents, or beside the folder that holds them.
 fs::path find_report(const fs::path& source) {
-  fs::path folder = fs::absolute(fs::is_directory(source) ? source : source.parent_path()).lexically_normal();
+  const fs::path whole = fs::absolute(source);  // first: a file's bare name has no parent
+  fs::path folder = (fs::is_directory(whole) ? whole : whole.parent_path()).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // a slash at the end
   for (const fs::path& place : {folder, folder.parent_path()}) {
     std::error_code ignored;

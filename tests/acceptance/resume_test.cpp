@@ -165,5 +165,32 @@ TEST_F(Resume, ASecondProcessInTheSameDirectoryIsRefused) {
   EXPECT_EQ(first.code, 143);
 }
 
+// The 100-step dry run of the runbook, on the CPU: the preset and its accumulation, warm-up and steps as they are; width, context and
+// vocabulary scaled down; device and precision by what is here. It is interrupted, and goes on from its checkpoint.
+TEST(DryRun, OfTheRunbookWritesCheckpointsAndResumes) {
+  const TemporaryFolder folder;
+  write_corpus(folder.path() / "corpus");
+  Program program(folder.path());
+  const auto dry_run = [&](const std::string& name) {
+    return std::vector<std::string>{"run", "tiny", "--out-dir", (folder / name).string(), "--corpus-input", (folder / "corpus").string(), "--scale", "h100-100m", "--device", "cpu", "--precision", "float32",
+                                    "--matmul-precision", "high", "--attn-backend", "auto", "--base-steps", "100", "--sft-steps", "1", "--long-run-gate-profile", "research", "--n-embd", "32", "--n-layer", "2",
+                                    "--n-head", "4", "--n-kv-head", "2", "--context-size", "64", "--tokenizer-vocab-size", "320", "--val-tokens", "2048", "--sft-fit-max-rows", "10", "--eval-max-new-tokens", "4"};
+  };
+  const auto whole = program.run(dry_run("whole"));
+  ASSERT_EQ(whole.code, 0) << whole.errors;
+  const auto cut = program.run_until(dry_run("cut"), [&] { return metrics(folder / "cut").find("\"step\":40") != std::string::npos; }, SIGTERM);
+  ASSERT_EQ(cut.code, 143) << cut.errors;
+  EXPECT_FALSE(std::filesystem::is_empty(folder / "cut/base/resume_checkpoint"));
+  const auto resumed = program.run(dry_run("cut"));
+  ASSERT_EQ(resumed.code, 0) << resumed.errors;
+  EXPECT_THAT(resumed.errors, HasSubstr("base: resumed after step "));
+  EXPECT_TRUE(metrics(folder / "cut") == metrics(folder / "whole"));
+  for (const std::string checkpoint : {"base/checkpoint", "base/last_checkpoint", "sft/checkpoint"})
+    EXPECT_EQ(read_all(folder.path() / "cut" / checkpoint / "manifest.json"), read_all(folder.path() / "whole" / checkpoint / "manifest.json")) << checkpoint;
+  const auto report = base::read_json(folder / "whole/base/train_report.json");
+  EXPECT_EQ(report.at("stop_reason"), "max_steps");
+  EXPECT_EQ(report.at("coverage").at("grad_accum_steps"), 16) << "the preset's accumulation";
+}
+
 }  // namespace
 }  // namespace picochat::acceptance

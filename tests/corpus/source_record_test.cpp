@@ -53,6 +53,17 @@ TEST_F(SourceRecords, AFolderWithoutARecipeHasItsReportToo) {
   EXPECT_TRUE(records[0].license_known() && records[0].provenance_complete());
 }
 
+TEST_F(SourceRecords, ABareFileNameIsAPathToo) {
+  folder_.write("web/hf_import_report.json", report(base::sha256(kRow).hex()).dump());
+  const Path before = std::filesystem::current_path();
+  std::filesystem::current_path(recipe_.parent_path().parent_path() / "web/documents");
+  const Corpus corpus = Corpus::open({.input = "shard-000000.jsonl"});
+  const auto records = source_records(corpus, manifest_json(corpus.scan()));
+  std::filesystem::current_path(before);
+  ASSERT_EQ(records.size(), 1u);
+  EXPECT_EQ(records[0].license, "odc-by");
+}
+
 TEST_F(SourceRecords, FilesThatWereChangedOrAddedAreNamed) {
   folder_.write("web/hf_import_report.json", report(base::sha256("something else").hex()).dump());
   EXPECT_NE(records_of(recipe_)[0].problem.find("shard-000000.jsonl was changed"), std::string::npos);
