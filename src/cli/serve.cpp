@@ -1,5 +1,7 @@
 #include "bind.hpp"
+#include "picochat/base/clock.hpp"
 #include "picochat/serve/generate.hpp"
+#include "picochat/serve/run_status.hpp"
 #include "picochat/serve/serve.hpp"
 #include "picochat/serve/web.hpp"
 #include "subcommands.hpp"
@@ -8,6 +10,8 @@ namespace picochat::cli {
 
 std::vector<Command> serve_commands() {
   return {
+      bind_output({"run", "status"}, "where a run stands: stage, step, loss, time left, cost", serve::run_status_options(),
+                  [](const serve::RunStatusOptions& o) { return serve::run_status(o, base::unix_seconds()); }),
       bind({"generate"}, "let a model go on from a text", serve::generate_options(), [](const serve::GenerateOptions& o, const Invocation&) { return serve::run_generate(o); }),
       bind({"chat"}, "talk with a model at the terminal", serve::chat_options(), [](const serve::ChatOptions& o, const Invocation&) { return serve::run_chat(o); }),
       bind({"serve"}, "one model behind an OpenAI-compatible API, for trying it out", serve::serve_options(), [](const serve::ServeOptions& o, const Invocation&) { return serve::run_serve(o); }),

@@ -49,7 +49,7 @@ bool is_run(const Path& folder) {
 }
 
 std::filesystem::file_time_type last_change(const Path& run) {
-  std::filesystem::file_time_type latest{};
+  auto latest = std::filesystem::file_time_type::min();  // not {}: its epoch is a time to come
   for (const char* name : {"run.json", "metrics.jsonl", "progress.json", "summary.json"}) {
     std::error_code error;
     const auto time = std::filesystem::last_write_time(run / name, error);

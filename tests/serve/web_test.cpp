@@ -110,6 +110,15 @@ class Web : public testing::Test {
 TEST_F(Web, TellsWhatARunHasAndWhatCannotBeRead) {
   const Json runs = ask("GET", "/api/runs").json().at("runs");
   ASSERT_EQ(runs.size(), 2u);
+  EXPECT_GE(runs[0].at("seconds_since_change"), 0.0);
+  EXPECT_LT(runs[0].at("seconds_since_change"), 600.0);
+  const auto hour_ago = std::filesystem::file_time_type::clock::now() - std::chrono::hours(1);
+  for (const char* newest : {"good", "damaged"}) {
+    for (const char* run : {"good", "damaged"})
+      for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "runs" / run))
+        if (entry.is_regular_file()) std::filesystem::last_write_time(entry.path(), hour_ago + std::chrono::minutes(std::string_view(run) == newest ? 30 : 0));
+    EXPECT_EQ(ask("GET", "/api/runs").json().at("runs")[0].at("name"), newest) << "the newest first, whatever its name";
+  }
   const Json good = ask("GET", "/api/run?name=good").json();
   EXPECT_EQ(good.at("scale"), "tiny-cpu");
   EXPECT_EQ(good.at("running"), false);
