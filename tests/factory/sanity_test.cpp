@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "factory/sanity/check.hpp"
+#include "factory/sanity/gpu.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/factory/sanity.hpp"
 #include "support/temporary_folder.hpp"
@@ -99,6 +100,53 @@ TEST_F(Sanity, AHostBelowTheLimitsIsNoticed) {
   }
 }
 
+// A GPU as it should be, and each way in which it may not be.
+TEST_F(Sanity, AGpuThatIsNotAsItShouldBeIsNoticed) {
+  const GpuReadings good{.name = "NVIDIA H100 80GB HBM3", .driver = "580.65.06", .sm_clock_mhz = 1755, .sm_clock_max_mhz = 1980, .power_limit_watts = 700, .power_default_watts = 700, .temperature_celsius = 61,
+                         .ecc_enabled = true, .uncorrected_errors = 0, .throttle_reasons = 0x4};
+  auto judged = [](const GpuReadings& gpu) {
+    return std::vector<std::string>{judge_driver(gpu, 13).status, judge_clock(gpu).status, judge_power_cap(gpu).status, judge_ecc(gpu).status, judge_throttle(gpu).status};
+  };
+  auto failing = [&](auto change) {
+    GpuReadings gpu = good;
+    change(gpu);
+    std::vector<size_t> failed;
+    const auto statuses = judged(gpu);
+    for (size_t i = 0; i < statuses.size(); ++i)
+      if (statuses[i] == "fail") failed.push_back(i);
+    return failed;
+  };
+  EXPECT_TRUE(failing([](GpuReadings&) {}).empty());
+  EXPECT_EQ(failing([](GpuReadings& g) { g.driver = "570.124.06"; }), std::vector<size_t>{0});
+  EXPECT_THAT(judge_driver({.name = "gpu", .driver = "570.124.06"}, 13).detail, HasSubstr("cuda-compat"));
+  EXPECT_EQ(judge_driver({.name = "gpu", .driver = "570.124.06"}, 12).status, "pass");
+  EXPECT_EQ(failing([](GpuReadings& g) { g.driver.clear(); }), std::vector<size_t>{0});
+  EXPECT_EQ(failing([](GpuReadings& g) { g.sm_clock_mhz = 345; }), std::vector<size_t>{1});
+  EXPECT_EQ(failing([](GpuReadings& g) { g.power_limit_watts = 450; }), std::vector<size_t>{2});
+  EXPECT_EQ(failing([](GpuReadings& g) { g.ecc_enabled = false; }), std::vector<size_t>{3});
+  EXPECT_EQ(failing([](GpuReadings& g) { g.uncorrected_errors = 2; }), std::vector<size_t>{3});
+  EXPECT_EQ(failing([](GpuReadings& g) { g.throttle_reasons = 0x40; }), std::vector<size_t>{4});
+  EXPECT_THAT(judged({.name = "gpu", .driver = "590.1"}), ::testing::ElementsAre("pass", "fail", "fail", "fail", "fail")) << "what is not told is not passed";
+  EXPECT_THROW(read_gpu(0, "libno-such-driver.so.1"), base::Error);
+}
+
+TEST_F(Sanity, ASlowWayToTheDeviceIsNoticed) {
+  EXPECT_EQ(host_to_device_bandwidth(context, {.device = "cpu", .least_gb_per_second = 0.01}).status, "pass");
+  EXPECT_EQ(host_to_device_bandwidth(context, {.device = "cpu", .least_gb_per_second = 1e6}).status, "fail");
+}
+
+TEST_F(Sanity, ASumThatMissesARankIsNoticed) {
+  auto sum_of = [](std::vector<int64_t> others) {
+    return [others](std::vector<float>& values) {
+      for (int64_t rank : others)
+        for (size_t i = 0; i < values.size(); ++i) values[i] += static_cast<float>(rank + 1) * static_cast<float>(i % 64);
+    };
+  };
+  EXPECT_EQ(collective(context).status, "skip");
+  EXPECT_EQ(collective(context, {.rank = 1, .world = 4, .all_reduce = sum_of({0, 2, 3})}).status, "pass");
+  EXPECT_EQ(collective(context, {.rank = 1, .world = 4, .all_reduce = sum_of({0, 3})}).status, "fail");
+}
+
 TEST_F(Sanity, CapacityTakesRealStepsAndProjectsThePreset) {
   EXPECT_EQ(status([&] { return scale_capacity(context); }), "skip");
   options.capacity_scale = "tiny-cpu";
@@ -131,7 +179,7 @@ TEST_F(Sanity, TheSuitePassesHereAndLeavesItsReports) {
   std::vector<std::string> skipped;
   for (const auto& check : out.json.at("checks"))
     if (check.at("status") == "skip") skipped.push_back(check.at("name"));
-  EXPECT_THAT(skipped, ::testing::ElementsAre("host_to_device_bandwidth", "gpu_power_ecc_throttle", "nccl_collective"));
+  EXPECT_THAT(skipped, ::testing::ElementsAre("driver", "host_to_device_bandwidth", "gpu_clock", "gpu_power_cap", "gpu_ecc", "gpu_throttle", "collective"));
   EXPECT_LT(out.json.at("timing").at("seconds"), 60.0);
   EXPECT_EQ(base::read_json(folder / "out/preh100_sanity.json"), out.json);
   EXPECT_THAT(base::read_file(folder / "out/preh100_sanity.md"), HasSubstr("| scale_capacity | pass |"));

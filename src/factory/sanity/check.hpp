@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -58,6 +59,11 @@ struct RankSplitCase {
 };
 Finding ddp_batcher_rank_split(const Context&, const RankSplitCase& = {});
 Finding hf_export(const Context&);
+struct CollectiveCase {
+  int64_t rank = 0, world = 1;
+  std::function<void(std::vector<float>& values)> all_reduce;  // sum over the ranks, in place
+};
+Finding collective(const Context&, const CollectiveCase& = {});
 
 // --- the host ------------------------------------------------------------------------------------------------------
 struct HostLimits {

@@ -6,6 +6,7 @@
 #include "factory/earlier_runs.hpp"
 #include "factory/run_context.hpp"
 #include "factory/sanity/check.hpp"
+#include "factory/sanity/gpu.hpp"
 #include "picochat/base/build_info.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -28,9 +29,18 @@ struct Check {
   std::function<Finding(const Context&)> run;
 };
 
-Finding needs_a_gpu(const Context&) { return sanity::skipped("device cpu: there is nothing to measure"); }
+constexpr int kCudaMajor = 13;  // of the pinned LibTorch
 
-std::vector<Check> checks() {
+// Checks of a GPU: skipped only where the device is the CPU.
+Check of_gpu(const char* name, bool cuda, std::function<Finding(const Context&)> run) {
+  if (cuda) return {name, std::move(run)};
+  return {name, [](const Context&) { return sanity::skipped("device cpu: there is nothing to measure"); }};
+}
+Check of_gpu(const char* name, bool cuda, Finding (*judge)(const sanity::GpuReadings&)) {
+  return of_gpu(name, cuda, [judge](const Context&) { return judge(sanity::read_busy_gpu()); });
+}
+
+std::vector<Check> checks(bool cuda) {
   return {{"attention_backend", sanity::attention_backend},
           {"modern_init_loss", sanity::modern_init_loss},
           {"precision_backward", sanity::precision_backward},
@@ -48,9 +58,13 @@ std::vector<Check> checks() {
           {"disk_space", [](const Context& c) { return sanity::disk_space(c); }},
           {"clock", [](const Context& c) { return sanity::clock_steady(c); }},
           {"library_versions", [](const Context& c) { return sanity::library_versions(c); }},
-          {"host_to_device_bandwidth", needs_a_gpu},
-          {"gpu_power_ecc_throttle", needs_a_gpu},
-          {"nccl_collective", needs_a_gpu}};
+          of_gpu("driver", cuda, [](const Context&) { return sanity::judge_driver(sanity::read_gpu(0), kCudaMajor); }),
+          of_gpu("host_to_device_bandwidth", cuda, [](const Context& c) { return sanity::host_to_device_bandwidth(c); }),
+          of_gpu("gpu_clock", cuda, sanity::judge_clock),
+          of_gpu("gpu_power_cap", cuda, sanity::judge_power_cap),
+          of_gpu("gpu_ecc", cuda, sanity::judge_ecc),
+          of_gpu("gpu_throttle", cuda, sanity::judge_throttle),
+          {"collective", [](const Context& c) { return sanity::collective(c); }}};
 }
 
 // A check that throws has failed; the others go on.
@@ -109,7 +123,7 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
   const double started = base::monotonic_seconds();
   Json list = Json::array();
   bool failed = false;
-  for (const Check& check : checks()) {
+  for (const Check& check : checks(resolved == "cuda")) {
     base::throw_if_interrupted();
     const Context context{files, options, work / check.name};
     files.make_directories(context.work);

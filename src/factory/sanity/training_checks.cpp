@@ -186,6 +186,18 @@ Finding ddp_batcher_rank_split(const Context& context, const RankSplitCase& c) {
                    {{"windows", taken}, {"different", seen.size()}});
 }
 
+// Every rank gives (rank + 1) x index; the sum over the ranks is known to each of them, and exact in float32.
+Finding collective(const Context&, const CollectiveCase& c) {
+  if (c.world <= 1) return skipped("one process: there is no process group to ask");
+  std::vector<float> values(4096);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = static_cast<float>(c.rank + 1) * static_cast<float>(i % 64);
+  c.all_reduce(values);
+  const auto ranks = static_cast<float>(c.world * (c.world + 1) / 2);
+  int64_t wrong = 0;
+  for (size_t i = 0; i < values.size(); ++i) wrong += values[i] != ranks * static_cast<float>(i % 64);
+  return passed_if(wrong == 0, cat("sum over ", c.world, " ranks: ", wrong, " of ", values.size(), " values are wrong"), {{"world_size", c.world}, {"wrong_values", wrong}});
+}
+
 Finding hf_export(const Context& context) {
   const auto tokenizer = byte_tokenizer();
   model::Config config = tiny_config(static_cast<int64_t>(tokenizer->vocab_size()));
