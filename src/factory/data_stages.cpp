@@ -121,8 +121,7 @@ void judge_preflight_stage(RunContext& run, bool training_starts) {
   facts.eval = gate::eval_file_facts(run.eval_report, run.eval_input.string());
   facts.honesty = gate::honesty_facts(run.honesty_report, "honesty/honesty_report.json");
   facts.device = device_facts(run.options(), run.dir, facts.vocab_size.value_or(gate::estimated_vocab_size(run.options())));
-  if (const auto sanity = find_sanity_report(run.options(), run.dir); sanity && facts.device->resolved != "cpu")
-    facts.sanity = gate::sanity_facts(base::read_json(*sanity), sanity->string());
+  if (const auto sanity = find_sanity_report(run.options(), run.dir); sanity && facts.device->resolved != "cpu") facts.sanity = sanity_of(*sanity);
   facts.external = external_facts(run.options());
   facts.intent = run.resolved.intent;
   facts.training_starts = training_starts;

@@ -8,6 +8,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/evidence/metrics_log.hpp"
+#include "picochat/gate/reports.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -100,6 +101,27 @@ std::optional<MeasuredSpeed> speed_of_earlier_runs(const gate::RunOptions& optio
 std::optional<Path> find_sanity_report(const gate::RunOptions& options, const Path& run_dir) {
   if (options.sanity_report) return Path(*options.sanity_report);
   for (const Path& folder : neighbours(run_dir, kSanityReport)) return folder / kSanityReport;
+  return {};
+}
+
+gate::SanityFacts sanity_of(const Path& path) {
+  const Json report = base::read_json(path);
+  auto facts = gate::sanity_facts(report, path.string());
+  facts.digest = base::sha256_file(path).hex();
+  facts.this_host = base::get_string_or(report, "host", "", path.string()) == host_identity();
+  return facts;
+}
+
+std::optional<MeasuredSpeed> speed_of_sanity(const gate::RunOptions& options, const Path& run_dir, const std::string& device) {
+  const auto path = find_sanity_report(options, run_dir);
+  const auto report = path ? read_quietly(*path) : std::nullopt;
+  if (!report || !report->is_object() || report->value("host", std::string()) != host_identity() || report->value("device", std::string()) != device) return {};
+  const Json wanted{{"model", gate::to_json(gate::model_config(options, gate::estimated_vocab_size(options)))}, {"sequences_per_step", options.base_batch_size * options.base_grad_accum_steps}};
+  for (const Json& check : report->value("checks", Json::array())) {
+    if (check.value("name", std::string()) != "scale_capacity" || check.value("status", std::string()) != "pass") continue;
+    if (check.value("shape", Json()) == wanted && check.value("tokens_per_sec", 0.0) > 0)
+      return MeasuredSpeed{.tokens_per_second = check.at("tokens_per_sec").get<double>() * static_cast<double>(gate::planned_world_size(options)), .source = "sanity", .where = path->parent_path().filename().string()};
+  }
   return {};
 }
 

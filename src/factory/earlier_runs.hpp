@@ -23,6 +23,12 @@ std::optional<MeasuredSpeed> speed_of_earlier_runs(const gate::RunOptions& optio
 // The newest preh100_sanity.json beside the run, or the one that was named.
 std::optional<Path> find_sanity_report(const gate::RunOptions& options, const Path& run_dir);
 
+// What the report says, bound to its bytes and to this host.
+gate::SanityFacts sanity_of(const Path& report);
+
+// What `sanity preh100 --capacity-scale` measured on this host: for the preset's own shape and sequences per step.
+std::optional<MeasuredSpeed> speed_of_sanity(const gate::RunOptions& options, const Path& run_dir, const std::string& device);
+
 // Names this host: the kernel's machine id, else the host name.
 std::string host_identity();
 

@@ -202,7 +202,9 @@ gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_
   facts.deferred = options.device == "cuda";  // planned here, trained elsewhere
   facts.resolved = facts.deferred ? "cuda" : "cpu";
   facts.predicted_peak_bytes = planned_peak_bytes(options, gate::model_config(options, vocab_size), facts.resolved);
-  if (const auto speed = speed_of_earlier_runs(options, run_dir, facts.resolved)) {
+  auto speed = speed_of_earlier_runs(options, run_dir, facts.resolved);
+  if (!speed) speed = speed_of_sanity(options, run_dir, facts.resolved);
+  if (speed) {
     facts.tokens_per_second = speed->tokens_per_second;
     facts.throughput_source = cat(speed->source, " ", speed->where);
   }

@@ -120,6 +120,7 @@ void fields(V& v, SanityFacts& f) {
   v("status", f.status);
   v("digest", f.digest);
   v("device", f.device);
+  v("this_host", f.this_host);
   v("failed_checks", f.failed_checks);
 }
 

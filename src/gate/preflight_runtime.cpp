@@ -67,6 +67,10 @@ void check_sanity(Sheet& s) {
     return s.add(kHost, "sanity_passed", CheckStatus::kPass, "cpu", rule, "not needed on the CPU");
   if (!s.facts.sanity) return s.add(kHost, "sanity_passed", s.unknown_of_host(), "no report", rule, "no sanity report of this host was found", remedy);
   const SanityFacts& sanity = *s.facts.sanity;
+  // What a CPU or another machine passed says nothing of this GPU; a run planned for another host may name that host's report.
+  const bool elsewhere = !sanity.this_host.value_or(true) && !(s.facts.device && s.facts.device->deferred);
+  if (sanity.device == "cpu" || elsewhere)
+    return s.add(kHost, "sanity_passed", s.unknown_of_host(), "no report", rule, sanity.device == "cpu" ? "the report is about a CPU" : "the report is about another host", remedy);
   const bool passed = sanity.status == "passed";
   s.add(kHost, "sanity_passed", s.quality(!passed, false), sanity.status, rule,
         passed ? cat("passed on ", sanity.device) : cat("failed: ", base::join(sanity.failed_checks, ", ")), remedy);

@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "factory/preflight_facts.hpp"
+#include "picochat/factory/sanity.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/gate/presets.hpp"
 #include "support/temporary_folder.hpp"
@@ -69,6 +70,41 @@ TEST(EarlierRuns, TheNewestSanityReportIsFound) {
   EXPECT_EQ(find_sanity_report(options, folder.path() / "mine"), std::filesystem::absolute(folder.path() / "new/preh100_sanity.json").lexically_normal());
   options.sanity_report = "given.json";
   EXPECT_EQ(find_sanity_report(options, folder.path() / "mine"), Path("given.json"));
+}
+
+// The report that sanity itself writes is what preflight reads.
+TEST(EarlierRuns, SanitysReportSaysWhetherTheHostIsSoundAndHowFastThePresetTrains) {
+  test::TemporaryFolder folder;
+  SanityOptions sanity;
+  sanity.out_dir = (folder / "sanity").string();
+  sanity.device = "cpu";
+  sanity.capacity_scale = "tiny-cpu";
+  const Json report = run_sanity(base::real_file_system(), sanity).json;
+  const Path mine = folder.path() / "mine";
+  const auto planned = gate::resolve_run_options({{"out_dir", "x"}, {"scale", "tiny-cpu"}}).options;
+  ASSERT_TRUE(find_sanity_report(planned, mine));
+  const auto facts = sanity_of(*find_sanity_report(planned, mine));
+  EXPECT_EQ(facts.status, "passed");
+  EXPECT_EQ(facts.device, "cpu");
+  EXPECT_EQ(facts.this_host, true);
+  EXPECT_EQ(facts.digest, base::sha256_file(folder / "sanity/preh100_sanity.json").hex());
+  const auto speed = speed_of_sanity(planned, mine, "cpu");
+  ASSERT_TRUE(speed);
+  EXPECT_EQ(speed->source, "sanity");
+  EXPECT_GT(speed->tokens_per_second, 0);
+  EXPECT_EQ(device_facts(planned, folder.path() / "mine", gate::estimated_vocab_size(planned)).throughput_source, "sanity sanity");
+  EXPECT_FALSE(speed_of_sanity(planned, mine, "cuda"));
+  EXPECT_FALSE(speed_of_sanity(gate::resolve_run_options({{"out_dir", "x"}, {"scale", "tiny-cpu"}, {"n_layer", 7}}).options, mine, "cpu")) << "another shape";
+
+  Json other = report;
+  other["host"] = "another host";
+  for (auto& check : other["checks"])
+    if (check.at("name") == "hf_export") check["status"] = "fail";
+  other["status"] = "failed";
+  base::write_file(base::real_file_system(), folder / "sanity/preh100_sanity.json", base::dump(other));
+  EXPECT_FALSE(speed_of_sanity(planned, mine, "cpu"));
+  EXPECT_EQ(sanity_of(folder / "sanity/preh100_sanity.json").this_host, false);
+  EXPECT_EQ(sanity_of(folder / "sanity/preh100_sanity.json").failed_checks, std::vector<std::string>{"hf_export"});
 }
 
 // The estimate that needs no LibTorch is an upper one, and not a wild one.

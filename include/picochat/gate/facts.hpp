@@ -98,7 +98,8 @@ struct DeviceFacts {
 
 struct SanityFacts {
   std::string status;  // passed | failed
-  std::string digest, device;
+  std::string digest, device;  // device: "cpu" | "cuda", or the GPU's name
+  std::optional<bool> this_host;  // made on the machine that reads it
   std::vector<std::string> failed_checks;
 };
 

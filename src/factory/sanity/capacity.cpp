@@ -31,12 +31,13 @@ Finding scale_capacity(const Context& context) {
     preset.base_batch_size = *context.options.capacity_batch_size;
   }
   const auto config = gate::model_config(preset, vocab);
+  const Json shape{{"model", gate::to_json(config)}, {"sequences_per_step", preset.base_batch_size * preset.base_grad_accum_steps}};
   // A CPU measures one row at a time: its speed hardly depends on the rows, and a whole micro-batch would take minutes.
   const int64_t rows = context.options.capacity_batch_size ? preset.base_batch_size : 1;
   const int64_t memory = usable_memory();
   const int64_t planned = 4 * 4 * config.parameter_count() + model::Transformer::arena_bytes(config, rows, config.context_size, true);
   const double free_when_planned = 1 - static_cast<double>(planned) / static_cast<double>(memory);
-  Json extras{{"scale", *context.options.capacity_scale}, {"batch_size", rows}, {"context_size", config.context_size}, {"parameters", config.parameter_count()},
+  Json extras{{"scale", *context.options.capacity_scale}, {"batch_size", rows}, {"context_size", config.context_size}, {"parameters", config.parameter_count()}, {"shape", shape},
               {"planned_memory_gb", 1e-9 * static_cast<double>(planned)}, {"total_memory_gb", 1e-9 * static_cast<double>(memory)}};
   if (planned > memory) {
     Finding none = skipped(cat("device cpu: ", *context.options.capacity_scale, " takes ", base::human_bytes(static_cast<uint64_t>(planned)), " and this host may use ", base::human_bytes(static_cast<uint64_t>(memory)), "; it is meant for a GPU"));
