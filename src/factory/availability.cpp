@@ -16,8 +16,13 @@ void refuse_unbuilt(const gate::RunOptions& options, const std::string& command)
   };
   if (options.dpo_input || options.dpo_steps > 0) refuse("--dpo-input", "leave it out; SFT is the last training stage");
   if (options.sft_peft != "none") {
-    const std::string flag = command == "run tiny" ? "--sft-peft" : "--peft";
-    refuse(flag + " lora", cat("use ", flag, " none"));
+    const std::string prefix = command == "run tiny" ? "--sft-" : "--";
+    auto refuse_with_lora = [&](const std::string& flag, const std::string& remedy) {
+      throw base::usage_error({.what = cat(prefix, flag, " does not go with ", prefix, "peft lora"), .where = command, .remedy = cat(remedy, ", or use ", prefix, "peft none")});
+    };
+    if (options.sft_lora_dropout > 0) refuse_with_lora("lora-dropout", "leave it at 0: the adapters are computed as part of the weights and have no input of their own to drop");
+    if (options.sft_optimizer == "muon") refuse_with_lora("optimizer muon", cat("use ", prefix, "optimizer adamw: an adapter's factors are not matrices to orthogonalise"));
+    if (options.sft_ema_decay > 0) refuse_with_lora("ema-decay", "leave it at 0: a mean of products is no product of adapters");
   }
   if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
 }

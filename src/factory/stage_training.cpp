@@ -149,6 +149,12 @@ Json probe_memorization(const StageTraining& s, const corpus::Corpus& corpus, co
 
 }  // namespace
 
+std::vector<std::string> sft_fields(const gate::RunOptions& options) {
+  std::vector<std::string> fields{"sft_sampling", "sft_packing"};
+  if (options.sft_peft != "none") fields.insert(fields.end(), {"sft_peft", "sft_lora_rank", "sft_lora_alpha", "sft_lora_targets"});
+  return training_fields("sft_", fields);
+}
+
 std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more) {
   std::vector<std::string> fields = kLoopFields;
   fields.insert(fields.end(), {"auto_lr_scaling", "seed"});
@@ -212,6 +218,12 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
                 options.sft_packing));
   auto t = trainer_options(s, "sft", o, start.config);
   t.identity["base_checkpoint_sha256"] = start.digest.hex();
+  if (options.sft_peft == "lora") {
+    t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = options.sft_lora_rank, .alpha = options.sft_lora_alpha, .targets = base::split(options.sft_lora_targets, ',')}, start.parameters);
+    t.lora_seed = static_cast<uint64_t>(options.seed);
+    t.identity["peft"] = t.lora->description();
+    base::say(cat("sft: LoRA trains ", base::grouped(t.lora->description().at("trainable_parameters").get<int64_t>()), " of ", base::grouped(start.config.parameter_count()), " parameters"));
+  }
   RunObserver observer(s.files, s.dir, "sft", s.folder, o.steps, options.tensorboard_log_dir);
   const auto result = train::train(s.files, t, start.parameters, source, *validator, observer);
 
@@ -219,6 +231,7 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
   facts.dataset = data.report;
   facts.dataset["sampling"] = source.description();
   facts.extra = {{"base_checkpoint", checkpoint_reference(s, start_checkpoint)}};
+  if (t.lora) facts.extra["peft"] = t.lora->description();
   const auto language_model = selected_model(s);
   facts.sample = eval::reply_to(language_model, s.sample_prompt, s.sample_tokens);
   return publish_report(s, "sft_report.json", facts, result);

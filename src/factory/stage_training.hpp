@@ -46,6 +46,8 @@ inline const std::vector<std::string> kLoopFields{"early_stop_min_delta", "loss_
                                                   "loss_spike_min_lr_scale", "loss_spike_snapshot_every"};
 // kLoopFields, what else every stage of a run depends on, kStageFields with the prefix, and `more`.
 std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more);
+// Those of SFT; the adapters' only when they are trained, so that runs made before they were there go on.
+std::vector<std::string> sft_fields(const gate::RunOptions& options);
 Json picked(const gate::RunOptions& options, const std::vector<std::string>& fields);
 
 // Trains, publishes the checkpoints, writes and returns the report.

@@ -96,7 +96,7 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
   StageCache cache(files, dir);
   StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", start.digest.hex()}, {"tokenizer", base::sha256_file(options.tokenizer).hex()},
                                           {"chat", base::sha256_file(options.input).hex()}},
-               .options = picked(options, training_fields("sft_", {"sft_sampling", "sft_packing"}))};
+               .options = picked(options, sft_fields(options))};
   key.options["val_fraction"] = options.val_fraction;
   key.options["log_every"] = options.log_every;
   return outcome(once(files, cache, dir, key, "sft_report.json", [&] {

@@ -32,7 +32,7 @@ void base_stage(RunContext& run) {
 void sft_stage(RunContext& run) {
   const StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", digest_of(run.at("base/checkpoint")).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
                                                 {"chat", base::sha256_file(run.chat_input).hex()}},
-                     .options = run.picked(training_fields("sft_", {"sft_sampling", "sft_packing"}))};
+                     .options = run.picked(sft_fields(run.options()))};
   refuse_changed_training(run.cache, run.files, key, run.at("sft"), "--fresh sft");
   run_stage(run, 6, key, {"sft/checkpoint", "sft/sft_report.json"}, [&] {
     auto s = stage_training(run, "sft", run.preflight.budget.sft_effective_learning_rate, key);

@@ -72,6 +72,7 @@ base::Digest save_checkpoint(base::FileSystem& files, const Path& folder, const 
       base::write_safetensors(files, temporary / kStateTensors, tensors, {});
       write_json(files, temporary / kState, content.training_state);
     }
+    if (content.more) content.more(temporary);
     digest = base::write_manifest(files, temporary, kCheckpointKind);
   });
   return digest;

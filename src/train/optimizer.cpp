@@ -8,7 +8,12 @@
 namespace picochat::train {
 
 Optimizer::Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options)
-    : layout_(layout), options_(options), first_(model::allocate_flat(layout.size())), second_(model::allocate_flat(layout.size())) {}
+    : layout_(layout), options_(options), size_(layout.size()), decay_size_(layout.decay_size()), first_(model::allocate_flat(size_)), second_(model::allocate_flat(size_)) {}
+
+Optimizer::Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options)
+    : layout_(layout), options_(options), size_(count), decay_size_(count), first_(model::allocate_flat(count)), second_(model::allocate_flat(count)) {
+  options_.name = "adamw";
+}
 
 void Optimizer::step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients) {
   auto* weights = parameters.data_ptr<float>();
@@ -17,7 +22,7 @@ void Optimizer::step(const OptimizerStep& step, const at::Tensor& parameters, co
   const model::AdamWStep adamw{.learning_rate = step.learning_rate, .beta1 = options_.beta1, .beta2 = options_.beta2, .epsilon = options_.epsilon,
                                .weight_decay = step.weight_decay, .gradient_scale = step.gradient_scale, .step = step.step};
   if (options_.name != "muon") {
-    model::adamw_step(adamw, layout_.size(), layout_.decay_size(), weights, slopes, first, second, true);
+    model::adamw_step(adamw, size_, decay_size_, weights, slopes, first, second, true);
     return;
   }
   for (const auto& entry : layout_.entries()) {

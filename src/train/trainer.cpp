@@ -27,10 +27,17 @@ class Loop {
   Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
        TrainObserver& observer)
       : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), layout_(options.config),
-        transformer_(options.config, source.max_rows(), source.max_length(), true), optimizer_(layout_, options.optimizer),
+        transformer_(options.config, source.max_rows(), source.max_length(), true),
+        optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer) : Optimizer(layout_, options.optimizer)),
         parameters_(model::allocate_flat(layout_.size())), gradients_(model::allocate_flat(layout_.size())), spikes_(options.spike),
         resume_series_(files, options.folder / "resume_checkpoint"), best_series_(files, options.folder / "best") {
     parameters_.copy_(initial);
+    if (options_.lora) {
+      adapters_ = model::allocate_flat(options_.lora->size());
+      adapter_gradients_ = model::allocate_flat(options_.lora->size());
+      options_.lora->initialize(options_.lora_seed, adapters_);
+      options_.lora->merge(adapters_, parameters_);
+    }
     if (options_.ema_decay > 0) {
       ema_ = model::allocate_flat(layout_.size());
       ema_->copy_(initial);
@@ -62,7 +69,7 @@ class Loop {
  private:
   struct Snapshot {
     LoopState state;
-    at::Tensor parameters, first, second;
+    at::Tensor parameters, first, second, adapters;
     std::optional<at::Tensor> ema;
   };
 
@@ -88,6 +95,7 @@ class Loop {
       if (name == "first_moment") optimizer_.first_moment().copy_(values);
       if (name == "second_moment") optimizer_.second_moment().copy_(values);
       if (name == "ema" && ema_) ema_->copy_(values);
+      if (name == "adapters" && options_.lora) adapters_.copy_(values);
     }
     resume_series_.remove_after(state_.step);
     best_series_.remove_after(state_.step);
@@ -107,7 +115,13 @@ class Loop {
       view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
       loss += transformer_.forward_backward(view, parameters_, gradients_);
     }
-    const double norm = std::sqrt(model::squared_norm(gradients_.data_ptr<float>(), layout_.size()));
+    if (options_.lora) {
+      options_.lora->project(adapters_, gradients_, adapter_gradients_);
+      gradients_.zero_();
+    }
+    const at::Tensor& trained = options_.lora ? adapters_ : parameters_;
+    const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
+    const double norm = std::sqrt(model::squared_norm(slopes.data_ptr<float>(), slopes.numel()));
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     const auto spike = spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN());
     if (spike.spike && options_.spike.rollback) {
@@ -119,7 +133,8 @@ class Loop {
                          .muon_momentum = muon_momentum_at(options_.muon_momentum_schedule, step, options_.max_steps)};
     if (options_.grad_clip > 0 && norm > options_.grad_clip) update.gradient_scale = options_.grad_clip / norm;
     if (finite) {
-      optimizer_.step(update, parameters_, gradients_);
+      optimizer_.step(update, trained, slopes);
+      if (options_.lora) options_.lora->merge(adapters_, parameters_);
       if (ema_) model::ema_update(options_.ema_decay, layout_.size(), parameters_.data_ptr<float>(), ema_->data_ptr<float>());
       ++state_.updates;
       state_.skipped_in_a_row = 0;
@@ -165,8 +180,8 @@ class Loop {
 
   void take_snapshot() {
     if (!snapshot_) {
-      auto copy = [&] { return model::allocate_flat(layout_.size()); };
-      snapshot_ = Snapshot{{}, copy(), copy(), copy(), ema_ ? std::optional(copy()) : std::nullopt};
+      auto copy = [](const at::Tensor& of) { return of.defined() ? model::allocate_flat(of.numel()) : at::Tensor(); };
+      snapshot_ = Snapshot{{}, copy(parameters_), copy(optimizer_.first_moment()), copy(optimizer_.second_moment()), copy(adapters_), ema_ ? std::optional(copy(*ema_)) : std::nullopt};
     }
     snapshot_->state = state_;
     snapshot_->state.spike = spikes_.state();
@@ -174,6 +189,7 @@ class Loop {
     snapshot_->first.copy_(optimizer_.first_moment());
     snapshot_->second.copy_(optimizer_.second_moment());
     if (ema_) snapshot_->ema->copy_(*ema_);
+    if (options_.lora) snapshot_->adapters.copy_(adapters_);
   }
 
   // Data goes back with the weights: the same batches are tried again at a lower learning rate.
@@ -194,6 +210,7 @@ class Loop {
     optimizer_.first_moment().copy_(snapshot_->first);
     optimizer_.second_moment().copy_(snapshot_->second);
     if (ema_) ema_->copy_(*snapshot_->ema);
+    if (options_.lora) adapters_.copy_(snapshot_->adapters);
     gradients_.zero_();
     state_.lr_scale = scale;
     state_.rollback_events = events;
@@ -255,7 +272,9 @@ class Loop {
     if (evaluation)
       for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
         if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
-    return {.config = options_.config, .parameters = parameters, .metadata = metadata};
+    CheckpointContent content{.config = options_.config, .parameters = parameters, .metadata = metadata};
+    if (options_.lora) content.more = [this](const base::Path& folder) { options_.lora->write(files_, folder, adapters_); };
+    return content;
   }
 
   bool checkpoint_due() const {
@@ -277,6 +296,11 @@ class Loop {
     content.metadata["train_loss"] = state.train_loss;
     content.state = {{"first_moment", live ? optimizer_.first_moment() : snapshot_->first}, {"second_moment", live ? optimizer_.second_moment() : snapshot_->second}};
     if (ema_) content.state.push_back({"ema", live ? *ema_ : *snapshot_->ema});
+    if (options_.lora) {
+      const at::Tensor adapters = live ? adapters_ : snapshot_->adapters;
+      content.state.push_back({"adapters", adapters});
+      content.more = [this, adapters](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
+    }
     content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
     observer_.sync();
     save_checkpoint(files_, resume_series_.path(state.step), content);
@@ -339,7 +363,12 @@ class Loop {
     }
     if (state_.best_step > 0) {
       const auto best = load_checkpoint(best_series_.path(state_.best_step));
-      result.checkpoint_digest = republish(result.checkpoint, {.config = best.config, .parameters = best.parameters, .metadata = best.metadata});
+      CheckpointContent content{.config = best.config, .parameters = best.parameters, .metadata = best.metadata};
+      if (options_.lora)
+        content.more = [&](const base::Path& folder) {
+          for (const char* name : {kAdapterTensors, kAdapterConfig}) base::write_file(files_, folder / name, base::read_file(best_series_.path(state_.best_step) / name));
+        };
+      result.checkpoint_digest = republish(result.checkpoint, content);
     } else {  // no evaluation gave a finite number
       result.checkpoint_digest = republish(result.checkpoint, weights_content(parameters_, "raw", "best_validation_fallback", nullptr));
     }
@@ -373,7 +402,7 @@ class Loop {
   model::ParameterLayout layout_;
   model::Transformer transformer_;
   Optimizer optimizer_;
-  at::Tensor parameters_, gradients_;
+  at::Tensor parameters_, gradients_, adapters_, adapter_gradients_;  // the latter two with LoRA
   std::optional<at::Tensor> ema_;
   std::optional<Snapshot> snapshot_;
   LoopState state_;

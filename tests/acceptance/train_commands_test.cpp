@@ -66,6 +66,32 @@ TEST_F(TrainCommands, BaseThenSftLeaveCheckpointsAndReports) {
   EXPECT_TRUE(std::filesystem::exists(path("s/checkpoint")));
 }
 
+// Adapters leave a checkpoint that other commands take like any other, and the adapters beside it.
+TEST_F(TrainCommands, SftWithLoraLeavesAModelThatIsExportedAndAdaptersOfItsOwn) {
+  ASSERT_EQ(program.run(base("b", "20")).code, 0);
+  const std::vector<std::string> lora{"train", "sft", "--input", path("chat.jsonl"), "--tokenizer", path("tokenizer.json"), "--checkpoint", path("b/checkpoint"), "--out-dir", path("l"),
+                                      "--max-steps", "20", "--val-fraction", "0.5", "--peft", "lora", "--lora-rank", "4", "--lora-targets", "all_linear", "--learning-rate", "0.01"};
+  const auto outcome = program.run(lora);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("LoRA trains 2,048 of"));  // rank x (in + out): 4 x (128 + 64 + 160 + 160)
+  const auto report = picochat::base::read_json(path("l/sft_report.json"));
+  EXPECT_EQ(report.at("peft").at("rank"), 4);
+  EXPECT_EQ(picochat::base::read_json(path("l/checkpoint/adapter_config.json")).at("format"), "picochat-lora");
+  EXPECT_TRUE(std::filesystem::exists(path("l/checkpoint/adapter_model.safetensors")));
+  const auto asked = program.run({"generate", path("l/checkpoint"), "--tokenizer", path("tokenizer.json"), "--prompt", "word", "--max-new-tokens", "3"});
+  EXPECT_EQ(asked.code, 0) << asked.errors;
+  const auto hf = program.run({"export", "hf", "--checkpoint", path("l/checkpoint"), "--tokenizer", path("tokenizer.json"), "--out-dir", path("hf"), "--license", "mit"});
+  EXPECT_EQ(hf.code, 0) << hf.errors;
+  EXPECT_THAT(program.run(lora).errors, HasSubstr("reused"));
+  auto other = lora;
+  *(std::find(other.begin(), other.end(), "--lora-rank") + 1) = "5";
+  const auto refused = program.run(other);
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.errors, HasSubstr("4 -> 5"));
+  other.insert(other.end(), {"--lora-dropout", "0.1"});
+  EXPECT_THAT(program.run(other).errors, HasSubstr("--lora-dropout does not go with --peft lora"));
+}
+
 TEST_F(TrainCommands, AnInterruptedBaseTrainingEndsWithTheSameWeights) {
   ASSERT_EQ(program.run(base("whole", "300")).code, 0);
   const auto cut = program.run_until(base("cut", "300"), [&] { return std::filesystem::exists(path("cut/metrics.jsonl")); }, SIGTERM);

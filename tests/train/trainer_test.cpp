@@ -7,9 +7,12 @@
 #include <cstring>
 #include <fstream>
 
+#include <ATen/ATen.h>
+
 #include "fixture.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
+#include "picochat/base/safetensors.hpp"
 #include "picochat/model/parameters.hpp"
 #include "picochat/train/window_source.hpp"
 
@@ -108,6 +111,40 @@ TEST(Trainer, TwoRunsGiveByteIdenticalCheckpointsAndMetrics) {
   EXPECT_EQ(first.events, second.events);
 }
 
+// Adapters of rank 2 on all matrices of the world's initial weights.
+std::shared_ptr<const Lora> small_lora(const TrainerOptions& o) {
+  auto frozen = model::allocate_flat(model::ParameterLayout(o.config).size());
+  model::initialize(o.config, 1, frozen);
+  return std::make_shared<Lora>(o.config, LoraOptions{.rank = 2, .alpha = 8, .targets = {"all_linear"}}, frozen);
+}
+
+TEST(Trainer, LoraTrainsAdaptersOnlyAndSavesThemBesideTheMergedModel) {
+  World world;
+  Recorder recorder;
+  auto o = world.options("lora", 40);
+  o.lora = small_lora(o);
+  o.learning_rate.peak = 2e-2;
+  const auto result = world.run(o, recorder);
+  EXPECT_LT(recorder.events[recorder.events.size() - 3].at("train_loss").get<double>(), recorder.events.front().at("train_loss").get<double>() - 0.1);
+  const model::ParameterLayout layout(o.config);
+  for (const auto& folder : {result.checkpoint, result.last_checkpoint}) {
+    const auto loaded = load_checkpoint(folder);
+    const base::SafetensorsFile adapter(folder / kAdapterTensors);
+    EXPECT_EQ(adapter.tensors().size(), 2 * o.lora->pairs().size());
+    for (const auto& entry : layout.entries()) {
+      const at::Tensor now = layout.view(loaded.parameters, entry), before = layout.view(world.initial, entry);
+      EXPECT_EQ(at::equal(now, before), !entry.hidden_matrix) << entry.name;
+      if (!entry.hidden_matrix) continue;  // the saved factors make the saved matrix
+      const std::string module = entry.name.substr(0, entry.name.size() - 7);
+      auto factor = [&](const std::string& name) {
+        const auto& tensor = adapter.tensor(module + name);
+        return at::from_blob(const_cast<char*>(tensor.bytes.data()), tensor.shape, at::kFloat).clone();
+      };
+      EXPECT_TRUE(at::allclose(now, before + 4 * at::mm(factor(".lora_b"), factor(".lora_a")), 1e-5, 1e-7)) << entry.name;
+    }
+  }
+}
+
 struct Variant {
   const char* name;
   std::function<void(TrainerOptions&)> set;
@@ -139,6 +176,8 @@ TEST_P(TrainerResume, AfterASignalAtAnyStepEndsBitIdenticalToAnUndisturbedRun) {
 
 INSTANTIATE_TEST_SUITE_P(Variants, TrainerResume, ::testing::Values(
     Variant{"adamw", [](TrainerOptions&) {}}, Variant{"muon", [](TrainerOptions& o) { o.optimizer.name = "muon", o.optimizer.muon_rate_ratio = 5; }},
+    Variant{"lora", [](TrainerOptions& o) { o.lora = small_lora(o); }},
+    Variant{"lora_rollback", [](TrainerOptions& o) { o.lora = small_lora(o), o.spike = {.rollback = true, .snapshot_every = 3}; }},
     Variant{"ema", [](TrainerOptions& o) { o.ema_decay = 0.9; }},
     Variant{"rollback", [](TrainerOptions& o) { o.spike = {.rollback = true, .snapshot_every = 3}; }}),
     [](const auto& info) { return info.param.name; });

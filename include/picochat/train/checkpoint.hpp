@@ -29,6 +29,7 @@ struct CheckpointContent {
   base::Json metadata;               // metadata.json: step, val_bpb, tokenizer_sha256, ...
   std::vector<StateTensor> state;    // training_state.safetensors; empty: weights only
   base::Json training_state;         // training_state.json; with `state`
+  std::function<void(const base::Path& folder)> more = {};  // writes further files into the folder
 };
 
 base::Digest save_checkpoint(base::FileSystem& files, const base::Path& folder, const CheckpointContent& content);

@@ -26,6 +26,8 @@ struct OptimizerStep {
 class Optimizer {
  public:
   Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options);
+  // AdamW over a buffer of `count` values without a layout, all of them decayed: adapters.
+  Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options);
   // Updates `parameters` and leaves `gradients` zero.
   void step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   // The state, shared storage: what checkpoints and snapshots copy. Muon keeps its momentum in the
@@ -38,6 +40,7 @@ class Optimizer {
   void muon_update(const model::ParameterLayout::Entry& entry, const OptimizerStep& step, float* parameters, float* gradients);
   const model::ParameterLayout layout_;
   OptimizerOptions options_;
+  int64_t size_, decay_size_;
   at::Tensor first_, second_;
   std::vector<float> update_;  // one matrix of Muon
 };

@@ -5,12 +5,14 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "picochat/base/file_system.hpp"
 #include "picochat/train/batch_source.hpp"
 #include "picochat/train/checkpoint.hpp"
+#include "picochat/train/lora.hpp"
 #include "picochat/train/optimizer.hpp"
 #include "picochat/train/schedule.hpp"
 #include "picochat/train/spike_watch.hpp"
@@ -42,6 +44,8 @@ struct TrainerOptions {
   int64_t checkpoint_every_steps = 0;  // 0: off
   int64_t keep_checkpoints = 2;
   std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
+  std::shared_ptr<const Lora> lora;    // null: all weights are trained
+  uint64_t lora_seed = 0;
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
   std::string fingerprint;         // what the stage's key is made of; a checkpoint of another one is refused
   base::Json identity = base::Json::object();  // written into every checkpoint's metadata (tokenizer digest, base checkpoint, ...)
