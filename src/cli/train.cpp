@@ -11,6 +11,8 @@ std::vector<Command> train_commands() {
                   [&files](const factory::TrainBaseOptions& o) { return factory::train_base_command(files, o); }),
       bind_output({"train", "sft"}, "fine-tune a checkpoint on conversations", factory::train_sft_options(),
                   [&files](const factory::TrainSftOptions& o) { return factory::train_sft_command(files, o); }),
+      bind_output({"train", "sft-sweep"}, "fine-tune over a grid of learning rates, steps and samplings", factory::sft_sweep_options(),
+                  [&files](const factory::SftSweepOptions& o) { return factory::sft_sweep_command(files, o); }),
       bind_output({"train", "lr-range"}, "how high the learning rate may be", factory::lr_range_options(),
                   [&files](const factory::LrRangeOptions& o) { return factory::lr_range_command(files, o); }),
       bind_output({"batch", "inspect"}, "what a training step is fed", factory::batch_inspect_options(),

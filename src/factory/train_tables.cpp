@@ -68,6 +68,15 @@ TrainSftOptions::TrainSftOptions() {
   sft_early_stop_patience = 0;
 }
 
+SftSweepOptions::SftSweepOptions() {
+  sft_lr_warmup_steps = 20;
+  sft_lr_decay = "cosine";
+  sft_min_lr_ratio = 0.1;
+  sft_grad_clip = 1;
+  sft_fit_max_rows = 500;
+  eval_max_new_tokens = 120;
+}
+
 LrRangeOptions::LrRangeOptions() { base_steps = 100; }
 
 const base::OptionTable<TrainBaseOptions>& train_base_options() {
@@ -94,6 +103,31 @@ const base::OptionTable<TrainSftOptions>& train_sft_options() {
     t.adopt(run, "sft_sampling", "sampling").in("Training");
     t.adopt(run, "sft_packing", "packing").alias("--sft-packing").in("Training");
     for (const char* field : {"peft", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) t.adopt(run, std::string("sft_") + field, field).in("Training");
+    return t;
+  }();
+  return table;
+}
+
+const base::OptionTable<SftSweepOptions>& sft_sweep_options() {
+  static const auto table = [] {
+    using O = SftSweepOptions;
+    const auto& run = gate::run_options();
+    base::OptionTable<O> t;
+    t.add("input", &O::input, "conversations, JSONL").must();
+    t.add("checkpoint", &O::checkpoint, "checkpoint folder that every candidate starts from").must();
+    t.add("learning_rates", &O::learning_rates, "peaks to try, with commas between").in("Grid");
+    t.add("steps", &O::step_counts, "optimizer steps to try, with commas between").in("Grid");
+    t.add("samplings", &O::samplings, "samplings to try, with commas between").in("Grid");
+    t.add("eval_input", &O::eval_input, "held-out eval rows that every candidate answers, JSONL");
+    t.add("val_fraction", &O::val_fraction, "part of the conversations that is held out").more_than(0).at_most(0.9).in("Data");
+    add_common(t);
+    for (const auto& field : kStageFields)
+      if (field != "steps" && field != "learning_rate") t.adopt(run, "sft_" + field, field).in("Training");
+    for (const auto& field : kLoopFields) t.adopt(run, field, field).in("Training");
+    t.adopt(run, "sft_packing", "packing").alias("--sft-packing").in("Training");
+    for (const char* field : {"peft", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) t.adopt(run, std::string("sft_") + field, field).in("Training");
+    t.adopt(run, "sft_fit_max_rows", "fit_max_rows").in("Evaluation");
+    t.adopt(run, "eval_max_new_tokens", "eval_max_new_tokens").in("Evaluation");
     return t;
   }();
   return table;

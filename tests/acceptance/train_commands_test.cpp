@@ -92,6 +92,34 @@ TEST_F(TrainCommands, SftWithLoraLeavesAModelThatIsExportedAndAdaptersOfItsOwn) 
   EXPECT_THAT(program.run(other).errors, HasSubstr("--lora-dropout does not go with --peft lora"));
 }
 
+TEST_F(TrainCommands, ASweepTrainsEveryCandidateOnceAndNamesTheBest) {
+  ASSERT_EQ(program.run(base("b", "10")).code, 0);
+  std::ofstream(path("eval.jsonl")) << R"({"user": "What is 1 plus 1?", "must_include": ["2"], "reference_answer": "2", "category": "math"})" << "\n";
+  const std::vector<std::string> sweep{"train", "sft-sweep", "--input", path("chat.jsonl"), "--tokenizer", path("tokenizer.json"), "--checkpoint", path("b/checkpoint"), "--out-dir", path("sweep"),
+                                       "--learning-rates", "0.00003,0.01", "--steps", "2,6", "--samplings", "uniform", "--lr-warmup-steps", "1", "--eval-input", path("eval.jsonl"), "--fit-max-rows", "3", "--eval-max-new-tokens", "3"};
+  const auto outcome = program.run(sweep);
+  ASSERT_EQ(outcome.code, 0) << outcome.errors;
+  const auto report = picochat::base::read_json(path("sweep/sft_sweep.json"));
+  std::vector<std::string> names;
+  for (const auto& candidate : report.at("candidates")) {
+    names.push_back(candidate.at("name"));
+    EXPECT_EQ(candidate.at("sft_fit").at("n"), 3);
+    EXPECT_EQ(candidate.at("eval").at("n"), 1);
+    EXPECT_TRUE(candidate.at("val_loss").is_number());
+    EXPECT_TRUE(std::filesystem::exists(path("sweep/" + names.back() + "/candidate_summary.json")));
+  }
+  EXPECT_THAT(names, ::testing::ElementsAre("uniform-lr3em05-steps2", "uniform-lr3em05-steps6", "uniform-lr1em02-steps2", "uniform-lr1em02-steps6"));
+  EXPECT_LT(report.at("candidates")[3].at("val_loss"), report.at("candidates")[0].at("val_loss"));
+  EXPECT_THAT(outcome.output, HasSubstr("best_sft_fit: uniform-lr"));
+  const auto again = program.run(sweep);
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.errors, HasSubstr("finished earlier and unchanged, reused"));
+  EXPECT_EQ(picochat::base::read_json(path("sweep/sft_sweep.json")), report);
+  auto wrong = sweep;
+  *(std::find(wrong.begin(), wrong.end(), "--steps") + 1) = "2,many";
+  EXPECT_EQ(program.run(wrong).code, 2);
+}
+
 TEST_F(TrainCommands, AnInterruptedBaseTrainingEndsWithTheSameWeights) {
   ASSERT_EQ(program.run(base("whole", "300")).code, 0);
   const auto cut = program.run_until(base("cut", "300"), [&] { return std::filesystem::exists(path("cut/metrics.jsonl")); }, SIGTERM);

@@ -39,6 +39,15 @@ struct TrainSftOptions : TrainCommandOptions {
 const base::OptionTable<TrainSftOptions>& train_sft_options();
 base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& options);
 
+// SFT over a grid; --learning-rate, --max-steps and --sampling are lists here.
+struct SftSweepOptions : TrainSftOptions {
+  SftSweepOptions();
+  std::string learning_rates = "0.00003,0.00005,0.0001", step_counts = "160,400,800", samplings = "category_sqrt";
+  std::optional<std::string> eval_input;
+};
+const base::OptionTable<SftSweepOptions>& sft_sweep_options();
+base::CommandOutput sft_sweep_command(base::FileSystem& files, const SftSweepOptions& options);
+
 // Raises the learning rate step by step and watches the loss: how high may it be?
 struct LrRangeOptions : TrainBaseOptions {
   LrRangeOptions();
