@@ -1,6 +1,7 @@
 // The training of a stage, the same for `run tiny` and for `train base|sft`: options into the trainer, its results into reports.
 #include "stage_training.hpp"
 
+#include "gemm_peak.hpp"
 #include "observer.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
@@ -67,6 +68,8 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.checkpoint_minutes = options.checkpoint_minutes;
   t.checkpoint_every_steps = options.checkpoint_every_steps;
   t.flops_per_token = config.flops_per_token();
+  t.measure_gemm_flops = [] { return measure_gemm_flops(1024, 3); };
+  t.hourly_usd = options.gpu_hourly_usd.value_or(0);
   t.fingerprint = s.fingerprint;
   t.identity = {{"tokenizer_sha256", base::sha256_file(s.tokenizer_path).hex()}, {"instruction_level", model::instruction_level()}};
   return t;

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "loop_state.hpp"
+#include "stage_clock.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -146,8 +147,7 @@ class Loop {
     state_.supervised_tokens += source_.supervised_tokens();
     state_.spike = spikes_.state();
     const double seconds = base::monotonic_seconds() - begun;
-    interval_seconds_ += seconds;
-    interval_tokens_ += options_.grad_accum_steps * batch_.rows * batch_.length;
+    clock_.stepped(seconds, options_.grad_accum_steps * batch_.rows * batch_.length);
     report_step(update, norm, spike, seconds);
     return true;
   }
@@ -240,6 +240,7 @@ class Loop {
       event["ema_decay"] = options_.ema_decay;
     }
     const double metric = options_.select_by == SelectBy::kValBpb && judged.bytes > 0 ? judged.bpb : judged.loss;
+    double saved = 0;
     const bool better = std::isfinite(metric) && (!state_.best_metric || metric < *state_.best_metric - options_.early_stop_min_delta);
     if (better) {
       state_.best_metric = metric;
@@ -247,13 +248,18 @@ class Loop {
       state_.evals_without_improvement = 0;
       std::error_code ignored;
       if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
+      const double saving = base::monotonic_seconds();
       save_checkpoint(files_, best_series_.path(state_.step), weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event));
+      clock_.saved(base::monotonic_seconds() - saving);
+      saved = base::monotonic_seconds() - saving;
     } else {
       ++state_.evals_without_improvement;
     }
     event["best"] = better;
     state_.latest_eval = event;
-    event["timing"] = {{"eval_seconds", base::monotonic_seconds() - begun}};
+    const double seconds = base::monotonic_seconds() - begun - saved;
+    clock_.evaluated(seconds);
+    event["timing"] = {{"eval_seconds", seconds}};
     observer_.event(event);
     observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "in_progress");
     console_line(true);
@@ -302,11 +308,13 @@ class Loop {
       content.more = [this, adapters](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
     }
     content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
+    const double saving = base::monotonic_seconds();
     observer_.sync();
     save_checkpoint(files_, resume_series_.path(state.step), content);
     resume_series_.prune(options_.keep_checkpoints);
     prune_best();
     last_checkpoint_time_ = base::monotonic_seconds();
+    clock_.saved(last_checkpoint_time_ - saving);
     evaluated_since_checkpoint_ = false;
   }
 
@@ -331,7 +339,6 @@ class Loop {
     const double now = base::monotonic_seconds();
     if (!evaluated && now - last_line_ < kConsoleSeconds) return;
     last_line_ = now;
-    const double rate = interval_seconds_ > 0 ? static_cast<double>(interval_tokens_) / interval_seconds_ : 0;
     std::string line = cat(options_.stage == "base" ? "" : options_.stage + " ", "step ", state_.step, "/", options_.max_steps, " | train ", fixed(state_.train_loss, 4));
     if (evaluated) {
       line += cat(" | val ", fixed(state_.latest_eval.at("val_loss").get<double>(), 4));
@@ -339,16 +346,8 @@ class Loop {
         line += cat(" | val_bpb ", fixed(state_.latest_eval.at("val_bpb").get<double>(), 4), " +- ", fixed(state_.latest_eval.at("val_bpb_stderr").get<double>(), 4));
       if (state_.best_step == state_.step) line += " *";
     }
-    line += cat(" | lr ", fixed(options_.learning_rate.at(state_.step) * state_.lr_scale * 1e4, 2), "e-4 | ", base::short_count(rate), " tok/s");
-    if (options_.peak_flops > 0) line += cat(" | mfu ", fixed(100 * rate * options_.flops_per_token / options_.peak_flops, 1), "%");
-    const double steps_left = static_cast<double>(options_.max_steps - state_.step);
-    if (steps_left > 0 && state_.step > resumed_step_) {
-      const double per_step = (now - started_) / static_cast<double>(state_.step - resumed_step_);
-      line += cat(" | ", base::human_seconds(steps_left * per_step), " left");
-    }
+    line += cat(" | lr ", fixed(options_.learning_rate.at(state_.step) * state_.lr_scale * 1e4, 2), "e-4", clock_.line(now - started_, state_.step - resumed_step_, options_.max_steps - state_.step));
     base::say(line);
-    interval_seconds_ = 0;
-    interval_tokens_ = 0;
   }
 
   TrainResult finish(const std::string& stop) {
@@ -375,7 +374,7 @@ class Loop {
     link_best();
     result.seconds = base::monotonic_seconds() - started_;
     observer_.event({{"event", "stage_end"}, {"stage", options_.stage}, {"step", state_.step}, {"stop_reason", stop}, {"best_step", state_.best_step},
-                     {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", {{"seconds", result.seconds}}}});
+                     {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", clock_.to_json(result.seconds)}});
     observer_.progress(state_.step, state_.latest_eval, state_.train_loss, stop);
     observer_.sync();
     return result;
@@ -410,8 +409,9 @@ class Loop {
   CheckpointSeries resume_series_, best_series_;
   MicroBatch batch_;
   bool evaluated_since_checkpoint_ = false;
-  int64_t resumed_step_ = 0, interval_tokens_ = 0;
-  double started_ = 0, last_line_ = 0, last_checkpoint_time_ = 0, interval_seconds_ = 0;
+  int64_t resumed_step_ = 0;
+  StageClock clock_{options_.flops_per_token, options_.peak_flops, options_.hourly_usd, options_.measure_gemm_flops};
+  double started_ = 0, last_line_ = 0, last_checkpoint_time_ = 0;
 };
 
 }  // namespace

@@ -47,6 +47,8 @@ struct TrainerOptions {
   std::shared_ptr<const Lora> lora;    // null: all weights are trained
   uint64_t lora_seed = 0;
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
+  std::function<double()> measure_gemm_flops;  // asked once, when the stage has run for a while; empty: not reported
+  double hourly_usd = 0;                       // of all devices together; 0: cost is not reported
   std::string fingerprint;         // what the stage's key is made of; a checkpoint of another one is refused
   base::Json identity = base::Json::object();  // written into every checkpoint's metadata (tokenizer digest, base checkpoint, ...)
 };

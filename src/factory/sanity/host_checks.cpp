@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 #include <torch/version.h>
 
+#include "factory/gemm_peak.hpp"
 #include "factory/sanity/check.hpp"
 #include "picochat/base/build_info.hpp"
 #include "picochat/base/clock.hpp"
@@ -21,17 +22,9 @@ namespace picochat::factory::sanity {
 using base::cat;
 
 Finding gemm_peak(const Context&, const HostLimits& limits) {
-  constexpr int64_t kSize = 1536;
-  const at::Tensor a = at::ones({kSize, kSize}), b = at::ones({kSize, kSize});
-  at::Tensor c = at::empty({kSize, kSize});
-  at::mm_out(c, a, b);
-  double best = 0;
-  for (int i = 0; i < 5; ++i) {
-    const double begun = base::monotonic_seconds();
-    at::mm_out(c, a, b);
-    best = std::max(best, 2e-9 * static_cast<double>(kSize * kSize * kSize) / (base::monotonic_seconds() - begun));
-  }
-  const bool right = c[0][0].item<float>() == static_cast<float>(kSize);
+  constexpr int kSize = 1536;
+  const double best = 1e-9 * measure_gemm_flops(kSize, 5);
+  const bool right = best > 0;
   return passed_if(right && best >= limits.least_gflops, cat("float32 product of ", kSize, " x ", kSize, ": ", base::fixed(best, 0), " GFLOP/s on ", model::compute_threads(), " threads", right ? "" : ", with a wrong result"),
                    {{"gflops", best}, {"threads", model::compute_threads()}});
 }
