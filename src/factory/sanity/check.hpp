@@ -10,6 +10,7 @@
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/factory/sanity.hpp"
+#include "picochat/model/config.hpp"
 
 namespace picochat::factory::sanity {
 
@@ -81,6 +82,9 @@ Finding library_versions(const Context&, const HostLimits& = {});
 
 // --- the preset ----------------------------------------------------------------------------------------------------
 Finding scale_capacity(const Context&);
+
+// The model of the reference's checks: 2 layers, width 32, 4 heads, soft cap 30.
+model::Config tiny_config(int64_t vocab_size, int64_t context_size);
 
 // The most memory that this process has held, in bytes.
 int64_t peak_resident_bytes();

@@ -23,21 +23,6 @@ using model::TokenId;
 // Comparisons run in float32 on the CPU, whatever --precision asks of a GPU.
 constexpr double kTolerance = 1e-4;
 
-// The model of the reference's checks: 2 layers, width 32, 4 heads, vocabulary 32, soft cap 30.
-Config tiny_config(int64_t context) {
-  Config c;
-  c.vocab_size = 32;
-  c.context_size = context;
-  c.n_embd = 32;
-  c.n_head = c.n_kv_head = 4;
-  c.n_layer = 2;
-  c.norm_type = model::NormType::kRmsNorm;
-  c.position_encoding = model::PositionEncoding::kRope;
-  c.activation = model::Activation::kRelu2;
-  c.logit_softcap = 30;
-  return c;
-}
-
 // What the presets train, in small.
 Config modern_config(bool parallel) {
   Config c;
@@ -123,8 +108,22 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) { return ((a - b
 
 }  // namespace
 
+model::Config tiny_config(int64_t vocab_size, int64_t context_size) {
+  Config c;
+  c.vocab_size = vocab_size;
+  c.context_size = context_size;
+  c.n_embd = 32;
+  c.n_head = c.n_kv_head = 4;
+  c.n_layer = 2;
+  c.norm_type = model::NormType::kRmsNorm;
+  c.position_encoding = model::PositionEncoding::kRope;
+  c.activation = model::Activation::kRelu2;
+  c.logit_softcap = 30;
+  return c;
+}
+
 Finding attention_backend(const Context& context) {
-  const Config config = tiny_config(16);
+  const Config config = tiny_config(32, 16);
   const auto parameters = initialized(config);
   const Rows rows = random_rows(config, 1, 8);
   const double difference = largest_difference(logits_of(config, faulty(context, parameters), rows, false), logits_of(config, parameters, rows, true));
@@ -158,7 +157,7 @@ Finding precision_backward(const Context& context) {
 }
 
 Finding kv_cache_equivalence(const Context& context) {
-  const Config config = tiny_config(24);
+  const Config config = tiny_config(32, 24);
   const auto parameters = initialized(config);
   Rows rows = random_rows(config, 1, 22);
   model::Decoder decoder(config, faulty(context, parameters), 1, config.context_size);

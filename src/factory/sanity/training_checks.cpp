@@ -42,20 +42,6 @@ Path build_shards(const Context& context, const std::vector<std::string>& docume
   return folder;
 }
 
-model::Config tiny_config(int64_t vocab) {
-  model::Config c;
-  c.vocab_size = vocab;
-  c.context_size = 8;
-  c.n_embd = 32;
-  c.n_head = c.n_kv_head = 4;
-  c.n_layer = 2;
-  c.norm_type = model::NormType::kRmsNorm;
-  c.position_encoding = model::PositionEncoding::kRope;
-  c.activation = model::Activation::kRelu2;
-  c.logit_softcap = 30;
-  return c;
-}
-
 class Losses final : public train::TrainObserver {
  public:
   void event(const Json& event) override {
@@ -76,7 +62,7 @@ std::map<int64_t, double> train_steps(const Context& context, const Path& folder
   train::TrainerOptions t;
   t.stage = "base";
   t.folder = folder;
-  t.config = tiny_config(static_cast<int64_t>(tokenizer->vocab_size()));
+  t.config = tiny_config(static_cast<int64_t>(tokenizer->vocab_size()), 8);
   t.max_steps = plan;
   t.learning_rate = {.peak = 1e-3, .max_steps = plan};
   t.checkpoint_every_steps = 1;
@@ -200,7 +186,7 @@ Finding collective(const Context&, const CollectiveCase& c) {
 
 Finding hf_export(const Context& context) {
   const auto tokenizer = byte_tokenizer();
-  model::Config config = tiny_config(static_cast<int64_t>(tokenizer->vocab_size()));
+  model::Config config = tiny_config(static_cast<int64_t>(tokenizer->vocab_size()), 8);
   config.activation = model::Activation::kSwiglu;
   config.logit_softcap = 0;
   config.tie_embeddings = config.qk_norm = config.parallel_residual = true;
