@@ -58,11 +58,9 @@ int64_t max_new_tokens(const tasks::EvalRow& row, int64_t configured, const toke
   return std::min(configured, std::max(kLeast, bound));
 }
 
-void check_options(const ChatEvalOptions& options, const EvalJob& job) {
+void check_options(const ChatEvalOptions& options, const EvalJob& job, const LanguageModel& model) {
   if (job.rows.empty()) throw base::bad_input({.what = "there is nothing to evaluate: no rows", .where = options.input});
-  if (options.device != "auto" && options.device != "cpu")
-    throw base::environment_error({.what = "evaluation runs on the CPU in this build", .where = "--device", .found = options.device, .remedy = "use --device auto"});
-  if (options.precision != "auto" && options.precision != "float32")
+  if (options.precision == "bfloat16" && model.compute.device.is_cpu())
     throw base::environment_error({.what = "the CPU evaluates in float32", .where = "--precision", .found = options.precision, .remedy = "use --precision float32"});
   if (options.ci_bootstrap_samples) base::warn("--ci-bootstrap-samples has no effect: intervals are Wilson's, which need no samples");
   if (job.open_support_corpus) return;
@@ -77,11 +75,11 @@ GenerationOptions generation_options(const ChatEvalOptions& options) {
           .repetition_penalty = options.repetition_penalty, .seed = static_cast<uint64_t>(options.seed), .batch_rows = options.batch_rows};
 }
 
-Json resolved_config(const ChatEvalOptions& options, const base::OptionTable<ChatEvalOptions>& table, const EvalJob& job) {
+Json resolved_config(const ChatEvalOptions& options, const base::OptionTable<ChatEvalOptions>& table, const EvalJob& job, const LanguageModel& model) {
   Json config = table.to_json(options);
   config["requested_device"] = options.device;
-  config["device"] = "cpu";
-  config["precision_runtime"] = "float32; log-probabilities summed in float64";
+  config["device"] = model.compute.device.is_cpu() ? "cpu" : "cuda";
+  config["precision_runtime"] = std::string(model.compute.dtype == at::kBFloat16 ? "bfloat16, logits in float32" : "float32") + "; log-probabilities summed in float64";
   config["matmul_precision_runtime"] = "float32";
   config["ci_method"] = "wilson";
   config["support_corpus_given"] = static_cast<bool>(job.open_support_corpus);
@@ -150,7 +148,7 @@ void score_choice_rows(const LanguageModel& model, std::vector<ScoredRow>& rows,
 }  // namespace
 
 EvalReport eval_chat(const ChatEvalOptions& options, const EvalJob& job, const LanguageModel& model) {
-  check_options(options, job);
+  check_options(options, job, model);
   const ScoringOptions scoring{.case_sensitive = options.case_sensitive, .corpus_support_threshold = options.corpus_support_threshold};
   std::vector<ScoredRow> rows(job.rows.size());
   for (size_t i = 0; i < rows.size(); ++i) rows[i].row = job.rows[i];
@@ -168,7 +166,7 @@ EvalReport eval_chat(const ChatEvalOptions& options, const EvalJob& job, const L
   const SummaryOptions summary{.confidence = options.ci_confidence, .corpus_support_measured = static_cast<bool>(job.open_support_corpus),
                                .sample_seed = static_cast<uint64_t>(options.seed)};
   EvalReport report;
-  report.config = resolved_config(options, chat_eval_options(), job);
+  report.config = resolved_config(options, chat_eval_options(), job, model);
   report.checkpoint = model.checkpoint_identity;
   report.tokenizer = model.tokenizer_identity;
   report.input = job.input_identity;

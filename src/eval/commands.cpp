@@ -11,6 +11,7 @@
 #include "picochat/eval/chat_eval.hpp"
 #include "picochat/eval/interval.hpp"
 #include "picochat/eval/summary.hpp"
+#include "picochat/model/compute.hpp"
 
 namespace picochat::eval {
 namespace {
@@ -52,7 +53,8 @@ std::vector<tasks::EvalRow> capped(std::vector<tasks::EvalRow> rows, int64_t max
 
 EvalReport evaluate(const ChatEvalOptions& options, std::span<const tasks::EvalRow> rows, const std::string& label, const std::string& title,
                     base::FileSystem& files) {
-  LanguageModel model = load_language_model(options.checkpoint, options.tokenizer);
+  const auto compute = model::resolve_compute({.device = options.device, .precision = options.precision == "bfloat16" ? "bf16" : options.precision, .matmul_precision = options.matmul_precision});
+  LanguageModel model = load_language_model(options.checkpoint, options.tokenizer, compute.options);
   EvalJob job{.rows = rows, .input_identity = file_identity(options.input), .label = label, .where = options.out_dir, .open_support_corpus = {}};
   if (options.support_corpus) {
     auto corpus = std::make_shared<corpus::Corpus>(corpus::Corpus::open({.input = base::Path(*options.support_corpus), .recipe = {}, .pack = {}}));

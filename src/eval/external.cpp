@@ -11,6 +11,7 @@
 #include "picochat/base/unicode.hpp"
 #include "picochat/eval/interval.hpp"
 #include "picochat/eval/likelihood.hpp"
+#include "picochat/model/compute.hpp"
 
 namespace picochat::eval {
 namespace {
@@ -217,6 +218,7 @@ const base::OptionTable<ExternalEvalOptions>& external_eval_options() {
     t.add("benchmark_name", &O::benchmark_name, "name in reports");
     t.add("num_fewshot", &O::num_fewshot, "solved examples before each question, from the dev file beside the benchmark").at_least(0);
     t.add("max_rows", &O::max_rows, "score at most so many rows, chosen by hash; 0: all").at_least(0);
+    t.add("device", &O::device, "where to evaluate").choose({"auto", "cpu", "cuda"});
     t.add("batch_rows", &O::batch_rows, "rows scored together; changes speed, never results").at_least(1);
     t.add("seed", &O::seed, "of the choice of rows").at_least(0);
     t.add("ci_confidence", &O::ci_confidence, "confidence of the intervals").more_than(0).at_most(0.9999);
@@ -227,7 +229,7 @@ const base::OptionTable<ExternalEvalOptions>& external_eval_options() {
 
 Json run_eval_external(const ExternalEvalOptions& options, base::FileSystem& files) {
   const auto file = tasks::read_benchmark(options.input);
-  const auto model = load_language_model(options.checkpoint, options.tokenizer);
+  const auto model = load_language_model(options.checkpoint, options.tokenizer, model::resolve_compute({.device = options.device}).options);
   const Json input{{"path", options.input}, {"sha256", base::sha256_file(options.input).hex()}};
   Json report = eval_external(options, file, input, model, {});
   write_external_report(files, options.out_dir, report, options.benchmark_name);

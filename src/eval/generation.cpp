@@ -32,7 +32,7 @@ class Batch {
                   .repetition_penalty = options.repetition_penalty, .seed = options.seed} {
     sampling_.validate("generation options");
     const auto rows = std::min<int64_t>(std::max<int64_t>(1, options.batch_rows), static_cast<int64_t>(requests.size()));
-    decoder_.emplace(model.config, model.parameters, rows, longest_sequence());
+    decoder_.emplace(model.config, model.parameters, rows, longest_sequence(), model.compute);
     rows_.resize(static_cast<size_t>(rows));
     logits_.resize(static_cast<size_t>(rows * model.config.vocab_size));
   }

@@ -19,12 +19,13 @@ void require_tokenizer_of_checkpoint(const tokenizer::Tokenizer& tokenizer, cons
     refuse(base::cat("SHA-256 ", found->get<std::string>(), ", as the checkpoint records"), digest);
 }
 
-LanguageModel load_language_model(const base::Path& checkpoint, const base::Path& tokenizer_path) {
+LanguageModel load_language_model(const base::Path& checkpoint, const base::Path& tokenizer_path, const model::TransformerOptions& compute) {
   auto loaded = train::load_checkpoint(checkpoint);
   LanguageModel model;
   model.tokenizer = tokenizer::load_tokenizer(tokenizer_path);
   model.config = loaded.config;
-  model.parameters = loaded.parameters;
+  model.parameters = loaded.parameters.to(compute.device);
+  model.compute = compute;
   require_tokenizer_of_checkpoint(*model.tokenizer, tokenizer_path, loaded.config, loaded.metadata, checkpoint);
   auto recorded = [&](const char* key) { return loaded.metadata.contains(key) ? loaded.metadata.at(key) : base::Json(nullptr); };
   model.checkpoint_identity = {{"path", checkpoint.generic_string()}, {"sha256", loaded.digest.hex()}, {"step", recorded("step")},

@@ -58,7 +58,7 @@ class Scorer {
   Scorer(const LanguageModel& model, std::span<const LikelihoodRequest> requests, std::vector<std::vector<Likelihood>>& results, int64_t rows,
          int64_t max_length, size_t longest_continuation)
       : requests_(requests), results_(results), vocab_(static_cast<size_t>(model.config.vocab_size)),
-        decoder_(model.config, model.parameters, rows, max_length),
+        decoder_(model.config, model.parameters, rows, max_length, model.compute),
         first_(static_cast<size_t>(rows) * vocab_), rest_(static_cast<size_t>(rows) * std::max<size_t>(1, longest_continuation) * vocab_) {}
 
   void run(std::span<const Group> groups) {

@@ -73,7 +73,8 @@ Json recorded_source(const Path& benchmark, const Json& digest) {
 
 }  // namespace
 
-void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::vector<tasks::NamedBenchmark>& benchmarks, const Json& honesty_report, int64_t seed) {
+void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::vector<tasks::NamedBenchmark>& benchmarks, const Json& honesty_report, int64_t seed,
+                      const model::TransformerOptions& compute) {
   std::optional<eval::LanguageModel> model;
   for (const auto& benchmark : benchmarks) {
     const auto flagged = flagged_lines(honesty_report, benchmark.name);
@@ -85,7 +86,7 @@ void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::v
       continue;
     }
     if (!model) {
-      model = eval::load_language_model(run_dir / "sft/checkpoint", run_dir / "tokenizer.json");
+      model = eval::load_language_model(run_dir / "sft/checkpoint", run_dir / "tokenizer.json", compute);
       // Reports name files relative to the run, so that they are equal wherever it lies.
       model->checkpoint_identity["path"] = "sft/checkpoint";
       model->tokenizer_identity["path"] = "tokenizer.json";

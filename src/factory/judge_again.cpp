@@ -1,5 +1,6 @@
 #include "picochat/factory/judge_again.hpp"
 
+#include "compute.hpp"
 #include "external_stage.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -69,7 +70,7 @@ base::CommandOutput judge_again(base::FileSystem& files, const JudgeAgainOptions
     for (const auto& benchmark : benchmarks) tasks::read_benchmark(benchmark.path);  // a file that is no benchmark is said first
     check_benchmarks(files, dir, benchmarks);
     summary["honesty"] = base::read_json(dir / "honesty/honesty_report.json");
-    score_benchmarks(files, dir, benchmarks, summary.at("honesty"), summary.at("config").value("seed", int64_t{42}));
+    score_benchmarks(files, dir, benchmarks, summary.at("honesty"), summary.at("config").value("seed", int64_t{42}), model::resolve_compute({}).options);
     summary["external_evals"] = external_summaries(dir);
   }
   const auto verdict = evidence::judge_run(files, dir, gate::parse_gate_profile(profile, "--profile"));

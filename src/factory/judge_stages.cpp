@@ -41,7 +41,7 @@ void eval_stages(RunContext& run) {
                                            {"chat", base::sha256_file(run.chat_input).hex()}, {"eval", base::sha256_file(run.eval_input).hex()}},
                .options = run.picked({"eval_max_new_tokens", "sft_fit_max_rows", "seed"})};
   run_stage(run, 7, key, {"sft_fit/eval_report.json", "sft_fit_heldout/eval_report.json", "eval/eval_report.json", "honesty/generated_report.json"}, [&] {
-    Evaluator evaluate{run, eval::load_language_model(run.at("sft/checkpoint"), run.at("tokenizer.json")), {}};
+    Evaluator evaluate{run, eval::load_language_model(run.at("sft/checkpoint"), run.at("tokenizer.json"), run.compute.options), {}};
     evaluate.options.max_new_tokens = options.eval_max_new_tokens;
     evaluate.options.seed = options.seed;
     // Reports name files relative to the run, so that they are equal wherever it lies.
@@ -62,7 +62,7 @@ void eval_stages(RunContext& run) {
   run.sft_fit = base::read_json(run.at("sft_fit/eval_report.json"));
   run.sft_fit_heldout = base::read_json(run.at("sft_fit_heldout/eval_report.json"));
   run.eval = base::read_json(run.at("eval/eval_report.json"));
-  score_benchmarks(run.files, run.dir, parse_benchmarks(options.external_eval), run.honesty_report, options.seed);
+  score_benchmarks(run.files, run.dir, parse_benchmarks(options.external_eval), run.honesty_report, options.seed, run.compute.options);
 }
 
 gate::GateVerdict gate_stage(RunContext& run) {

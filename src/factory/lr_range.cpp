@@ -85,8 +85,8 @@ Json lr_range_summary(const std::vector<LrRangeRow>& rows, int64_t planned_steps
 
 base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptions& given) {
   refuse_unbuilt(given, "train lr-range");
-  resolve_device(given);
-  explain_cpu_options(given, true, "train lr-range");
+  const Compute compute = resolve_compute(given);
+  if (compute.device == "cpu") explain_cpu_options(given, true, "train lr-range");
   if (given.min_lr >= given.max_lr)
     throw base::usage_error({.what = "the learning rate would not rise", .where = "--min-lr", .expected = cat("less than --max-lr ", given.max_lr), .found = cat(given.min_lr),
                              .remedy = "choose a lower --min-lr"});
@@ -111,6 +111,7 @@ base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptio
   t.stage = "base";
   t.folder = work;
   t.config = config;
+  t.compute = compute.options;
   t.max_steps = given.base_steps;
   t.grad_accum_steps = given.base_grad_accum_steps;
   t.learning_rate = {.peak = given.max_lr, .max_steps = given.base_steps, .decay = "exponential_rise", .min_ratio = given.min_lr / given.max_lr};

@@ -54,11 +54,4 @@ void refuse_discarding_training(const StageCache& cache, base::FileSystem& files
                                          " to discard that training and what follows from it")});
 }
 
-std::string resolve_device(const gate::RunOptions& options) {
-  if (options.device == "cuda")
-    throw base::environment_error({.what = "no CUDA device can be used", .where = "--device cuda", .expected = "an NVIDIA GPU that this build can train on",
-                                   .remedy = "use --device auto or --device cpu, or add --preflight-only to plan a run for another host"});
-  return "cpu";
-}
-
 }  // namespace picochat::factory

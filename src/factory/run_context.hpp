@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "compute.hpp"
 #include "picochat/base/file_system.hpp"
 #include "picochat/corpus/corpus.hpp"
 #include "picochat/evidence/run_summary.hpp"
@@ -33,6 +34,7 @@ struct RunContext {
   std::string command;
 
   corpus::Corpus corpus;
+  Compute compute;  // of this host; when a run is only planned, the CPU
   Path chat_input, eval_input;
   Json corpus_manifest, chat_report, eval_report, honesty_report;  // as their rooms wrote them
   gate::PreflightFacts facts;
@@ -72,8 +74,5 @@ void check_generated_replies(RunContext& run, const Json& eval_report);
 inline constexpr const char* kCanaryPrefix = "Memorization canary phrase: ";
 std::string canary_value(int64_t seed, int64_t index);  // "pico-canary-0042-00"
 std::string canary_line(int64_t seed, int64_t index);
-
-// "auto" becomes what this host has. Environment error when an explicit device is not here.
-std::string resolve_device(const gate::RunOptions& options);
 
 }  // namespace picochat::factory

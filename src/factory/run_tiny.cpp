@@ -98,7 +98,7 @@ void find_rows(RunContext& run) {
 
 void write_run_file(RunContext& run) {
   const Json manifest{{"program", "picochat"}, {"kind", "run"}, {"format", 1}, {"command", run.command}, {"options", gate::provenance_json(run.resolved)},
-                      {"build", base::build_info_json()}, {"instruction_level", model::instruction_level()}, {"timing", {{"started_at", base::utc_timestamp()}, {"host", host_identity()}, {"device", run.options().device == "cuda" ? "cuda" : "cpu"}}}};
+                      {"build", base::build_info_json()}, {"instruction_level", model::instruction_level()}, {"timing", {{"started_at", base::utc_timestamp()}, {"host", host_identity()}, {"device", run.options().preflight_only && run.options().device == "cuda" ? "cuda" : run.compute.device}}}};
   base::write_file(run.files, run.at(kRunFile), base::dump(manifest) + "\n");
 }
 
@@ -118,7 +118,7 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
   auto& facts = run.summary;
   facts.config = gate::run_options().to_json(run.options());
   facts.config.erase("out_dir");
-  facts.config["resolved_device"] = "cpu";
+  facts.config["resolved_device"] = run.compute.device;
   facts.config["base_effective_learning_rate"] = run.preflight.budget.base_effective_learning_rate;
   facts.config["sft_effective_learning_rate"] = run.preflight.budget.sft_effective_learning_rate;
   facts.corpus = run.corpus_manifest.at("stats");
@@ -168,10 +168,11 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   const auto& options = resolved.options;
   refuse_unbuilt(options, "run tiny");
   if (options.n_seeds > 1) return run_seeds(files, resolved, command);
+  Compute compute;
   if (!options.preflight_only) {
-    resolve_device(options);
+    compute = resolve_compute(options);
     const auto precision = resolved.source.find("precision");
-    explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
+    if (compute.device == "cpu") explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
   }
   const Path dir = options.out_dir;
   parse_benchmarks(options.external_eval);  // a wrong one is said before anything is read
@@ -182,7 +183,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   check_resume_flag(options.sft_resume_from, "--sft-resume-from", dir / "sft/resume_checkpoint");
   model::set_compute_threads(static_cast<int>(options.threads));
 
-  RunContext run{.files = files, .resolved = resolved, .dir = dir, .cache = StageCache(files, dir), .command = command, .corpus = std::move(corpus)};
+  RunContext run{.files = files, .resolved = resolved, .dir = dir, .cache = StageCache(files, dir), .command = command, .corpus = std::move(corpus), .compute = compute};
   base::sweep_leftovers(files, dir);
   write_run_file(run);
   discard_fresh(run);

@@ -49,6 +49,7 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.stage = stage;
   t.folder = s.folder;
   t.config = config;
+  t.compute = s.compute.options;
   t.max_steps = o.steps;
   t.grad_accum_steps = o.accum;
   t.learning_rate = {.peak = s.learning_rate, .warmup_steps = o.warmup, .max_steps = o.steps, .decay = o.decay, .min_ratio = o.min_ratio};
@@ -68,7 +69,8 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.checkpoint_minutes = options.checkpoint_minutes;
   t.checkpoint_every_steps = options.checkpoint_every_steps;
   t.flops_per_token = config.flops_per_token();
-  t.measure_gemm_flops = [] { return measure_gemm_flops(1024, 3); };
+  t.peak_flops = s.compute.peak_flops;
+  t.measure_gemm_flops = [compute = t.compute] { return measure_gemm_flops(compute.device.is_cpu() ? 1024 : 8192, 3, compute.device, compute.dtype); };
   t.hourly_usd = options.gpu_hourly_usd.value_or(0);
   t.fingerprint = s.fingerprint;
   t.identity = {{"tokenizer_sha256", base::sha256_file(s.tokenizer_path).hex()}, {"instruction_level", model::instruction_level()}};
@@ -86,8 +88,8 @@ evidence::TrainFacts train_facts(const StageTraining& s, const std::string& stag
   facts.config = picked(s.options, kModelFields);
   facts.config.update(picked(s.options, training_fields(stage + "_", {})));
   facts.config["effective_learning_rate"] = t.learning_rate.peak;
-  facts.config["device"] = "cpu";
-  facts.config["precision"] = "float32";
+  facts.config["device"] = s.compute.device;
+  facts.config["precision"] = s.compute.precision;
   facts.config["training_fingerprint"] = t.fingerprint;
   facts.model = {{"config", gate::to_json(t.config)}, {"num_parameters", t.config.parameter_count()}};
   facts.planned_steps = o.steps;
@@ -113,7 +115,7 @@ Json publish_report(const StageTraining& s, const std::string& name, const evide
   return report;
 }
 
-eval::LanguageModel selected_model(const StageTraining& s) { return eval::load_language_model(s.folder / "checkpoint", s.tokenizer_path); }
+eval::LanguageModel selected_model(const StageTraining& s) { return eval::load_language_model(s.folder / "checkpoint", s.tokenizer_path, s.compute.options); }
 
 // By document of the corpus, in its order; empty where documents are held out in part.
 std::vector<bool> held_out_documents(const train::TokenShards& shards, const train::Split& split) {
@@ -191,7 +193,7 @@ Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const std:
   model::initialize(config, static_cast<uint64_t>(options.seed), initial);
   base::say(cat("base: ", base::short_count(static_cast<double>(config.parameter_count())), " parameters, ", o.steps, " steps of ",
                 base::grouped(o.batch * o.accum * config.context_size), " tokens, memory for training ",
-                base::human_bytes(static_cast<uint64_t>(model::Transformer::arena_bytes(config, o.batch, config.context_size, true)))));
+                base::human_bytes(static_cast<uint64_t>(model::Transformer::arena_bytes(config, o.batch, config.context_size, true, s.compute.options)))));
   const auto t = trainer_options(s, "base", o, config);
   RunObserver observer(s.files, s.dir, "base", s.folder, o.steps, options.tensorboard_log_dir);
   const auto result = train::train(s.files, t, initial, source, *validator, observer);
@@ -222,7 +224,7 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
   auto t = trainer_options(s, "sft", o, start.config);
   t.identity["base_checkpoint_sha256"] = start.digest.hex();
   if (options.sft_peft == "lora") {
-    t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = options.sft_lora_rank, .alpha = options.sft_lora_alpha, .targets = base::split(options.sft_lora_targets, ',')}, start.parameters);
+    t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = options.sft_lora_rank, .alpha = options.sft_lora_alpha, .targets = base::split(options.sft_lora_targets, ',')}, start.parameters.to(s.compute.options.device));
     t.lora_seed = static_cast<uint64_t>(options.seed);
     t.identity["peft"] = t.lora->description();
     base::say(cat("sft: LoRA trains ", base::grouped(t.lora->description().at("trainable_parameters").get<int64_t>()), " of ", base::grouped(start.config.parameter_count()), " parameters"));

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "compute.hpp"
 #include "picochat/base/file_system.hpp"
 #include "picochat/corpus/corpus.hpp"
 #include "picochat/factory/stage_cache.hpp"
@@ -25,6 +26,7 @@ struct StageTraining {
   Path dir;     // holds metrics.jsonl and progress.json; paths in reports are relative to it
   Path folder;  // checkpoints and reports: a part of `dir`, or `dir` itself
   Path tokenizer_path;
+  Compute compute = {};
   std::shared_ptr<tokenizer::Tokenizer> tokenizer;
   double learning_rate = 0;  // peak, after scaling
   std::string fingerprint;   // of what the result depends on

@@ -16,11 +16,12 @@ namespace {
 
 using base::cat;
 
-void begin(const TrainCommandOptions& options, const std::string& command) {
+Compute begin(const TrainCommandOptions& options, const std::string& command) {
   refuse_unbuilt(options, command);
-  resolve_device(options);
-  explain_cpu_options(options, true, command);
+  const Compute compute = resolve_compute(options);
+  if (compute.device == "cpu") explain_cpu_options(options, true, command);
   model::set_compute_threads(static_cast<int>(options.threads));
+  return compute;
 }
 
 void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard) {
@@ -37,8 +38,9 @@ base::CommandOutput outcome(const Json& report, const Path& dir, const std::stri
   return output;
 }
 
-StageTraining training(base::FileSystem& files, const TrainCommandOptions& options, std::shared_ptr<tokenizer::Tokenizer> tokenizer, double learning_rate, const StageKey& key) {
+StageTraining training(base::FileSystem& files, const TrainCommandOptions& options, const Compute& compute, std::shared_ptr<tokenizer::Tokenizer> tokenizer, double learning_rate, const StageKey& key) {
   StageTraining s{.files = files, .options = options, .dir = options.out_dir, .folder = options.out_dir, .tokenizer_path = options.tokenizer};
+  s.compute = compute;
   s.tokenizer = std::move(tokenizer);
   s.learning_rate = learning_rate;
   s.fingerprint = key.digest().hex();
@@ -65,7 +67,7 @@ Json once(base::FileSystem& files, StageCache& cache, const Path& dir, const Sta
 }  // namespace
 
 base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseOptions& given) {
-  begin(given, "train base");
+  const Compute compute = begin(given, "train base");
   const auto corpus = open_corpus(given.corpus);
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(given.tokenizer);
   gate::model_config(given, static_cast<int64_t>(tokenizer->vocab_size()));  // a wrong shape is said before the corpus is read
@@ -81,12 +83,12 @@ base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseO
   key.options.update(picked(options, {"val_tokens", "base_dataset_mode", "split_mode"}));
   key.options["log_every"] = given.log_every;
   return outcome(once(files, cache, dir, key, "train_report.json", [&] {
-    return train_base(training(files, options, tokenizer, options.base_learning_rate, key), corpus, shards);
+    return train_base(training(files, options, compute, tokenizer, options.base_learning_rate, key), corpus, shards);
   }), dir, "train_report.json");
 }
 
 base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& options) {
-  begin(options, "train sft");
+  const Compute compute = begin(options, "train sft");
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(options.tokenizer);
   const auto start = train::load_checkpoint(options.checkpoint);
   eval::require_tokenizer_of_checkpoint(*tokenizer, options.tokenizer, start.config, start.metadata, options.checkpoint);
@@ -100,7 +102,7 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
   key.options["val_fraction"] = options.val_fraction;
   key.options["log_every"] = options.log_every;
   return outcome(once(files, cache, dir, key, "sft_report.json", [&] {
-    auto s = training(files, options, tokenizer, options.sft_learning_rate, key);
+    auto s = training(files, options, compute, tokenizer, options.sft_learning_rate, key);
     s.sample_prompt = options.sample_prompt;
     return train_sft(s, start, options.checkpoint, options.input);
   }), dir, "sft_report.json");

@@ -6,7 +6,7 @@ namespace picochat::factory {
 namespace {
 
 StageTraining stage_training(const RunContext& run, const std::string& stage, double learning_rate, const StageKey& key) {
-  StageTraining s{.files = run.files, .options = run.options(), .dir = run.dir, .folder = run.at(stage), .tokenizer_path = run.at("tokenizer.json")};
+  StageTraining s{.files = run.files, .options = run.options(), .dir = run.dir, .folder = run.at(stage), .tokenizer_path = run.at("tokenizer.json"), .compute = run.compute};
   s.tokenizer = run.tokenizer;
   s.learning_rate = learning_rate;
   s.fingerprint = key.digest().hex();

@@ -24,8 +24,8 @@ ops::QkNormRope qk_spec(const BlockContext& context, const BlockWeights& weights
 
 ops::NormStatistics take_statistics(const Config& config, Arena& arena, int64_t tokens) {
   ops::NormStatistics statistics;
-  if (config.norm_type == NormType::kLayerNorm) statistics.mean = arena.take(tokens);
-  statistics.rstd = arena.take(tokens);
+  if (config.norm_type == NormType::kLayerNorm) statistics.mean = arena.take_statistics(tokens);
+  statistics.rstd = arena.take_statistics(tokens);
   return statistics;
 }
 
@@ -97,9 +97,9 @@ BlockBuffers take_block_buffers(const Config& c, Arena& arena, int64_t tokens) {
   }
   b.qkv = arena.take(tokens, c.qkv_dim());
   if (transforms_heads(c)) b.qk = arena.take(tokens, c.n_embd + c.kv_dim());
-  if (c.qk_norm) b.qk_rstd = arena.take(tokens, c.n_head + c.n_kv_head);
+  if (c.qk_norm) b.qk_rstd = arena.take_statistics(tokens, c.n_head + c.n_kv_head);
   b.att = arena.take(tokens, c.n_embd);
-  b.lse = arena.take(tokens, c.n_head);
+  b.lse = arena.take_statistics(tokens, c.n_head);
   b.fc = arena.take(tokens, fc_rows);
   return b;
 }

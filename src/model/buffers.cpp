@@ -4,7 +4,8 @@
 
 namespace picochat::model {
 
-Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, bool training) {
+Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, const BufferPlan& plan) {
+  const bool training = plan.training;
   Buffers b;
   b.embedded = arena.take(tokens, c.n_embd);
   at::Tensor stream = b.embedded;
@@ -13,16 +14,18 @@ Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, bool trainin
       b.blocks.push_back(b.blocks.front());
       continue;
     }
-    BlockBuffers block = take_block_buffers(c, arena, tokens);
+    const bool shared = training && plan.recompute && layer > 0;
+    BlockBuffers block = shared ? b.blocks.front() : take_block_buffers(c, arena, tokens);
     block.x = stream;
-    block.mid = training && !c.parallel_residual ? arena.take(tokens, c.n_embd) : stream;
+    if (!shared) block.mid = training && !c.parallel_residual ? arena.take(tokens, c.n_embd) : stream;
+    if (c.parallel_residual) block.mid = stream;
     block.out = training ? arena.take(tokens, c.n_embd) : stream;
     stream = block.out;
     b.blocks.push_back(block);
   }
   b.final = stream;
   b.shared = take_shared_buffers(c, arena, tokens, training);
-  b.head = take_head_buffers(c, arena, tokens, training);
+  b.head = take_head_buffers(c, arena, tokens, training, plan.on_device);
   return b;
 }
 
@@ -57,9 +60,14 @@ Buffers first_rows(Buffers b, int64_t tokens) {
   return b;
 }
 
-std::unique_ptr<ops::Ops> make_ops(at::Device device, at::ScalarType dtype, bool reference) {
-  if (reference || !device.is_cpu()) return ops::make_reference_ops(device, dtype);
-  return ops::make_cpu_ops(dtype);
+bool on_device(const TransformerOptions& options) {
+  return !options.device.is_cpu() || options.device_kernels || c10::elementSize(options.dtype) == 2;
+}
+
+std::unique_ptr<ops::Ops> make_ops(const TransformerOptions& options) {
+  if (options.reference) return ops::make_reference_ops(options.device, options.dtype);
+  if (on_device(options)) return ops::make_device_ops(options.device, options.dtype, {options.attention});
+  return ops::make_cpu_ops(options.dtype);
 }
 
 }  // namespace picochat::model

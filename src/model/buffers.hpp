@@ -5,6 +5,7 @@
 
 #include "model/block.hpp"
 #include "model/head.hpp"
+#include "picochat/model/transformer.hpp"
 
 namespace picochat::model {
 
@@ -16,14 +17,21 @@ struct Buffers {
   at::Tensor final;     // output of the last
 };
 
-// Training keeps every block's activations; otherwise the blocks take turns in one set, and the
+struct BufferPlan {
+  bool training = false;
+  bool recompute = false;  // keep the blocks' inputs only; the backward pass runs each block forward again
+  bool on_device = false;
+};
+
+// Training keeps every block's activations (or, with `recompute`, its input); otherwise the blocks take turns in one set, and the
 // residual stream is updated in place.
-Buffers take_buffers(const Config& config, Arena& arena, int64_t tokens, bool training);
+Buffers take_buffers(const Config& config, Arena& arena, int64_t tokens, const BufferPlan& plan);
 
 // The same buffers for a batch of fewer tokens. The head's chunk buffers keep their size.
 Buffers first_rows(Buffers buffers, int64_t tokens);
 
-// The operations for a device: our kernels on the CPU unless `reference`.
-std::unique_ptr<ops::Ops> make_ops(at::Device device, at::ScalarType dtype, bool reference);
+// Whether batches are arrays in device memory and matrices may be a copy of the parameters in another type.
+bool on_device(const TransformerOptions& options);
+std::unique_ptr<ops::Ops> make_ops(const TransformerOptions& options);
 
 }  // namespace picochat::model

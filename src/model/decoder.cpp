@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "model/buffers.hpp"
+#include "model/device_batch.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/model/parameters.hpp"
@@ -21,6 +23,8 @@ struct Decoder::State {
   at::Tensor parameters;
   int64_t max_rows, max_length;
   std::unique_ptr<ops::Ops> ops;
+  bool on_device = false;
+  std::optional<DeviceBatch> staged;
   Weights weights;
   RopeTable rope;
   Buffers all;
@@ -41,7 +45,7 @@ struct Decoder::State {
 };
 
 void Decoder::State::take(Arena& arena) {
-  all = take_buffers(config, arena, capacity(), false);
+  all = take_buffers(config, arena, capacity(), {.on_device = on_device});
   keys.clear();
   values.clear();
   for (auto* cache : {&keys, &values})
@@ -84,16 +88,18 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
     tokens = static_cast<int64_t>(ids.size());
     current = first_rows(all, tokens);
   }
+  DeviceArrays arrays{.tokens = ids.data(), .positions = positions.data()};
+  if (staged) arrays = staged->upload({.rows = 1, .length = tokens, .tokens = ids.data()}, positions);
   const CacheContext cache{sequences, keys, values, few_rows};
   const BlockContext context{config,
                              *ops,
                              {1, longest, config.n_head, config.n_kv_head, config.head_dim(), nullptr},
-                             positions.data(),
+                             arrays.positions,
                              rope,
                              0,
                              0,
                              &cache};
-  ops->embedding(ids, positions.data(), weights.token_embedding, weights.position_embedding, current.embedded);
+  ops->embedding({arrays.tokens, ids.size()}, arrays.positions, weights.token_embedding, weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
     forward_block(context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer], current.shared);
   for (const Append& item : items) lengths[static_cast<size_t>(item.row)] += static_cast<int64_t>(item.tokens.size());
@@ -121,7 +127,7 @@ void Decoder::State::step(std::span<const Append> items, std::span<float* const>
     std::copy_n(values.data() + i * static_cast<size_t>(config.vocab_size), config.vocab_size, logits[i]);
 }
 
-Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length)
+Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length, const TransformerOptions& given)
     : state_(std::make_unique<State>()) {
   require(max_rows >= 1 && max_length >= 1 && max_length <= config.context_size,
           "a decoder's length is within the context");
@@ -130,15 +136,24 @@ Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, 
   s.parameters = std::move(parameters);
   s.max_rows = max_rows;
   s.max_length = max_length;
-  const at::Device device = s.parameters.device();
-  const at::ScalarType dtype = s.parameters.scalar_type();
-  s.ops = make_ops(device, dtype, false);
-  s.weights = bind_weights(config, ParameterLayout(config), s.parameters);
-  s.rope = make_rope_table(config, device, dtype);
+  TransformerOptions options = given;
+  if (options.dtype == at::kFloat) options.dtype = s.parameters.scalar_type();  // float64 in tests
+  const at::Device device = options.device;
+  const at::ScalarType dtype = options.dtype;
+  require(s.parameters.device().type() == device.type() && s.parameters.scalar_type() == statistics_type(dtype), "a decoder's parameters are on its device");
+  c10::NoGradGuard no_autograd;
+  s.ops = make_ops(options);
+  s.on_device = on_device(options);
+  const ParameterLayout layout(config);
+  at::Tensor matrices;
+  if (dtype != s.parameters.scalar_type()) matrices = s.parameters.narrow(0, 0, layout.decay_size()).to(dtype);
+  s.weights = bind_weights(config, layout, s.parameters, matrices);
+  s.rope = make_rope_table(config, device, statistics_type(dtype));
+  if (s.on_device) s.staged.emplace(device, s.capacity());
   s.lengths.assign(static_cast<size_t>(max_rows), 0);
   Arena measured = Arena::measuring(dtype);
   s.take(measured);
-  Arena arena = Arena::allocated(device, dtype, measured.elements());
+  Arena arena = Arena::allocated(device, dtype, measured.bytes());
   s.take(arena);
 }
 

@@ -41,18 +41,19 @@ class ActiveChunk {
 
 }  // namespace
 
-// About 16 MB of logits: they stay in a shared cache between the products that read them.
-int64_t head_chunk_rows(const Config& config) {
+// On the CPU about 16 MB of logits, which stay in a shared cache between the products that read them; on a device 256 MB.
+int64_t head_chunk_rows(const Config& config, bool on_device) {
+  if (on_device) return std::clamp<int64_t>((int64_t{1} << 27) / config.vocab_size / 128 * 128, 128, 16384);
   constexpr int64_t kElements = int64_t{4} << 20;
   return std::clamp<int64_t>(kElements / config.vocab_size / 64 * 64, 64, 1024);
 }
 
-HeadBuffers take_head_buffers(const Config& config, Arena& arena, int64_t tokens, bool training) {
-  const int64_t chunk = std::min(head_chunk_rows(config), tokens);
+HeadBuffers take_head_buffers(const Config& config, Arena& arena, int64_t tokens, bool training, bool on_device) {
+  const int64_t chunk = std::min(head_chunk_rows(config, on_device), (tokens + 1) / 2 * 2);
   HeadBuffers b;
   b.normed = arena.take(tokens, config.n_embd);
-  if (config.norm_type == NormType::kLayerNorm) b.statistics.mean = arena.take(tokens);
-  b.statistics.rstd = arena.take(tokens);
+  if (config.norm_type == NormType::kLayerNorm) b.statistics.mean = arena.take_statistics(tokens);
+  b.statistics.rstd = arena.take_statistics(tokens);
   b.logits = arena.take(chunk, config.vocab_size);
   b.rows = arena.take(chunk, config.n_embd);
   if (training) {
@@ -109,9 +110,40 @@ double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, co
   return sum;
 }
 
+namespace {
+
+// The memory of 16-bit logits as half as many rows in float32.
+at::Tensor in_float(const at::Tensor& logits) {
+  if (logits.scalar_type() == at::kFloat || logits.scalar_type() == at::kDouble) return logits;
+  return logits.view({-1}).view(at::kFloat).view({logits.size(0) / 2, logits.size(1)});
+}
+
+}  // namespace
+
+void head_loss_on_device(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients,
+                         const at::Tensor& x, const at::Tensor& dx, const HeadBuffers& b, const int32_t* targets,
+                         const float* token_weights, double* nll) {
+  ops.norm(weights.ln_f, x, b.normed, b.statistics, {});
+  const at::Tensor all_logits = gradients ? b.logits : in_float(b.logits);
+  const int64_t tokens = x.size(0), chunk_rows = all_logits.size(0);
+  for (int64_t first = 0; first < tokens; first += chunk_rows) {
+    const int64_t count = std::min(chunk_rows, tokens - first);
+    const at::Tensor rows = b.normed.narrow(0, first, count), logits = all_logits.narrow(0, 0, count);
+    ops.linear(rows, weights.head, weights.head_bias, logits, false);
+    ops.cross_entropy(logits, targets + first, token_weights + first, config.logit_softcap, nll + first);
+    if (!gradients) continue;
+    ops.linear_backward_input(logits, weights.head, b.dnormed.narrow(0, first, count), false);
+    ops.linear_backward_weight(logits, rows, gradients->head, gradients->head_bias);
+  }
+  if (gradients)
+    ops.norm_backward(weights.ln_f, x, b.statistics, b.dnormed, dx, false, gradients->ln_f.weight,
+                      gradients->ln_f.bias);
+}
+
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& b,
                  float* out, bool few_rows) {
-  const int64_t tokens = x.size(0), chunk_rows = b.logits.size(0);
+  const at::Tensor all_logits = in_float(b.logits);
+  const int64_t tokens = x.size(0), chunk_rows = all_logits.size(0);
   const at::Tensor normed = b.normed.narrow(0, 0, tokens);
   ops::NormStatistics statistics{{}, b.statistics.rstd.narrow(0, 0, tokens)};
   if (b.statistics.mean.defined()) statistics.mean = b.statistics.mean.narrow(0, 0, tokens);
@@ -119,7 +151,7 @@ void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, co
   at::Tensor result = at::from_blob(out, {tokens, config.vocab_size}, at::kFloat);
   for (int64_t first = 0; first < tokens; first += chunk_rows) {
     const int64_t count = std::min(chunk_rows, tokens - first);
-    const at::Tensor logits = b.logits.narrow(0, 0, count), rows = normed.narrow(0, first, count);
+    const at::Tensor logits = all_logits.narrow(0, 0, count), rows = normed.narrow(0, first, count);
     if (few_rows)
       ops.linear_few_rows(rows, weights.head, weights.head_bias, logits, false);
     else

@@ -15,8 +15,9 @@ struct HeadBuffers {
   at::Tensor rows, drows;  // [chunk, n_embd]: rows whose weight is not zero, packed
 };
 
-int64_t head_chunk_rows(const Config& config);
-HeadBuffers take_head_buffers(const Config& config, Arena& arena, int64_t tokens, bool training);
+// Rows of logits that are held at a time: on a device enough to fill its processors, on the CPU what its cache holds.
+int64_t head_chunk_rows(const Config& config, bool on_device);
+HeadBuffers take_head_buffers(const Config& config, Arena& arena, int64_t tokens, bool training, bool on_device);
 
 struct HeadTargets {
   const int32_t* targets;
@@ -33,6 +34,12 @@ std::vector<int64_t> active_rows(const HeadTargets& targets);
 double head_loss(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients,
                  const at::Tensor& x, const at::Tensor& dx, const HeadBuffers& buffers, const HeadTargets& targets,
                  const std::vector<int64_t>& active, float* nll);
+
+// The same over arrays in device memory and over all rows, so that the launches do not depend on what is in the batch;
+// weights has a value for every token. Without `gradients` the logits are float32 whatever the type that computes.
+void head_loss_on_device(const Config& config, ops::Ops& ops, const Weights& weights, const Weights* gradients,
+                         const at::Tensor& x, const at::Tensor& dx, const HeadBuffers& buffers, const int32_t* targets,
+                         const float* token_weights, double* nll);
 
 // Capped logits of all rows of x (no more than the buffers were made for).
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x,

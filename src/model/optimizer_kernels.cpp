@@ -4,6 +4,7 @@
 #include <cmath>
 #include <vector>
 
+#include "model/device_optimizer.hpp"
 #include "model/kernels/table.hpp"
 
 namespace picochat::model {
@@ -29,6 +30,40 @@ void adamw_step(const AdamWStep& o, int64_t count, int64_t decay_count, float* p
   table.adamw(c, 0, decay_count, parameters, gradients, first_moment, second_moment, clear_gradients);
   c.decay_factor = 1;
   table.adamw(c, decay_count, count, parameters, gradients, first_moment, second_moment, clear_gradients);
+}
+
+double squared_norm(const at::Tensor& values) {
+  if (!values.is_cpu()) return device_squared_norm(values);
+  return squared_norm(values.data_ptr<float>(), values.numel());
+}
+
+void adamw_step(const AdamWStep& options, int64_t decay_count, const at::Tensor& parameters, const at::Tensor& gradients,
+                const at::Tensor& first_moment, const at::Tensor& second_moment, bool clear_gradients) {
+  if (!parameters.is_cpu()) return device_adamw_step(options, decay_count, parameters, gradients, first_moment, second_moment, clear_gradients);
+  adamw_step(options, parameters.numel(), decay_count, parameters.data_ptr<float>(), gradients.data_ptr<float>(), first_moment.data_ptr<float>(),
+             second_moment.data_ptr<float>(), clear_gradients);
+}
+
+void ema_update(double decay, const at::Tensor& values, const at::Tensor& average) {
+  if (!values.is_cpu()) return device_ema_update(decay, values, average);
+  ema_update(decay, values.numel(), values.data_ptr<float>(), average.data_ptr<float>());
+}
+
+void muon_step(const MuonStep& o, const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& momentum_of) {
+  if (!parameters.is_cpu()) return device_muon_step(o, parameters, gradients, momentum_of);
+  const int64_t count = parameters.numel();
+  float *weights = parameters.data_ptr<float>(), *slopes = gradients.data_ptr<float>(), *momentum = momentum_of.data_ptr<float>();
+  std::vector<float> update(static_cast<size_t>(count));
+  const auto beta = static_cast<float>(o.momentum), scale = static_cast<float>(o.gradient_scale);
+  for (int64_t i = 0; i < count; ++i) {
+    const float slope = slopes[i] * scale;
+    momentum[i] = beta * momentum[i] + slope;
+    update[static_cast<size_t>(i)] = slope + beta * momentum[i];
+    slopes[i] = 0;
+  }
+  muon_orthogonalize(update.data(), parameters.size(0), parameters.size(1));
+  const auto keep = static_cast<float>(o.keep), rate = static_cast<float>(o.rate);
+  for (int64_t i = 0; i < count; ++i) weights[i] = keep * weights[i] - rate * update[static_cast<size_t>(i)];
 }
 
 void ema_update(double decay, int64_t count, const float* values, float* average) {

@@ -90,11 +90,12 @@ const ParameterLayout::Entry& ParameterLayout::at(std::string_view name) const {
 }
 
 at::Tensor ParameterLayout::view(const at::Tensor& flat, const Entry& entry) const {
-  base::require(flat.dim() == 1 && flat.numel() >= size_, "a flat buffer holds every parameter");
+  base::require(flat.dim() == 1 && flat.numel() >= entry.offset + entry.count, "a flat buffer holds the parameter");
   return flat.narrow(0, entry.offset, entry.count).view(entry.shape);
 }
 
-at::Tensor allocate_flat(int64_t count) {
+at::Tensor allocate_flat(int64_t count, at::Device device) {
+  if (!device.is_cpu()) return at::zeros({count}, at::TensorOptions().device(device).dtype(at::kFloat));
   constexpr size_t kHugePage = size_t{2} << 20;
   const size_t bytes = std::max<size_t>(64, static_cast<size_t>(count) * sizeof(float));
   const bool large = bytes >= kHugePage;

@@ -1,14 +1,19 @@
 #include "picochat/model/transformer.hpp"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <c10/core/GradMode.h>
 
 #include "model/buffers.hpp"
+#include "model/device_batch.hpp"
+#include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/model/device.hpp"
 #include "picochat/model/parameters.hpp"
 
 namespace picochat::model {
@@ -17,7 +22,7 @@ struct Transformer::State {
   Config config;
   TransformerOptions options;
   int64_t max_rows, max_length;
-  bool training;
+  bool training, on_device;
   ParameterLayout layout;
   std::unique_ptr<ops::Ops> ops;
   int64_t bytes = 0;
@@ -31,6 +36,17 @@ struct Transformer::State {
   Weights weights, weight_gradients;
 
   std::vector<int32_t> positions;
+  double loss = 0;
+
+  // On a device.
+  std::optional<DeviceBatch> staged;
+  at::Tensor matrices;         // the first region of the parameters in the type that computes, when that is another
+  bool matrices_stale = true;
+  at::Tensor device_loss;      // [1], float64
+  CapturedWork graph;
+  enum class GraphState { kOff, kWarmingUp, kCaptured } graph_state = GraphState::kOff;
+  int64_t warm_calls = 0;
+  Batch captured;              // its shape; the arrays lie where they lay
 
   State(const Config& c, int64_t rows, int64_t length, bool train, const TransformerOptions& o)
       : config(c),
@@ -38,15 +54,22 @@ struct Transformer::State {
         max_rows(rows),
         max_length(length),
         training(train),
+        on_device(model::on_device(o)),
         layout(c),
-        ops(make_ops(o.device, o.dtype, o.reference)) {}
+        ops(make_ops(o)) {}
 
+  BufferPlan plan() const { return {training, options.recompute, on_device}; }
+  bool copies_matrices() const { return options.dtype != statistics_type(options.dtype); }
   void bind(const Batch& batch, const at::Tensor& flat, const at::Tensor* flat_gradients);
   void check(const Batch& batch) const;
   void find_positions(const Batch& batch);
-  BlockContext context(const Batch& batch, bool with_dropout) const;
-  void forward(const Batch& batch, bool with_dropout);
+  BlockContext context(const Batch& batch, const DeviceArrays& arrays, bool with_dropout) const;
+  DeviceArrays arrays_of(const Batch& batch);
+  void forward(const BlockContext& block_context, const DeviceArrays& arrays);
+  void backward(const BlockContext& block_context, const DeviceArrays& arrays);
   HeadTargets checked_targets(const Batch& batch, float uniform_weight, std::vector<int64_t>& active) const;
+  void run_on_device(const Batch& batch, const DeviceArrays& arrays);
+  void run_captured(const Batch& batch, const DeviceArrays& arrays);
 };
 
 void Transformer::State::check(const Batch& batch) const {
@@ -79,42 +102,71 @@ void Transformer::State::bind(const Batch& batch, const at::Tensor& flat, const 
     return a.defined() && b.defined() && a.data_ptr() == b.data_ptr() && a.numel() == b.numel();
   };
   auto expect = [&](const at::Tensor& t) {
-    base::require(t.scalar_type() == options.dtype && t.device().type() == options.device.type() && t.is_contiguous(),
+    base::require(t.scalar_type() == statistics_type(options.dtype) && t.device().type() == options.device.type() && t.is_contiguous(),
                   "a flat buffer has the transformer's type and device");
   };
   if (tokens != batch.rows * batch.length) {
     tokens = batch.rows * batch.length;
     current = first_rows(all, tokens);
   }
-  if (!same(parameters, flat)) {
-    expect(flat);
-    parameters = flat;
-    weights = bind_weights(config, layout, flat);
+  const bool other_parameters = !same(parameters, flat);
+  if (other_parameters) expect(flat);
+  if (copies_matrices() && (other_parameters || matrices_stale)) {
+    const at::Tensor from = flat.narrow(0, 0, layout.decay_size());
+    if (!matrices.defined()) matrices = at::empty({layout.decay_size()}, flat.options().dtype(options.dtype));
+    matrices.copy_(from);
+    matrices_stale = false;
   }
-  if (flat_gradients && !same(gradients, *flat_gradients)) {
+  if (other_parameters) {
+    parameters = flat;
+    weights = bind_weights(config, layout, flat, matrices);
+  }
+  const bool other_gradients = flat_gradients && !same(gradients, *flat_gradients);
+  if (other_gradients) {
     expect(*flat_gradients);
     gradients = *flat_gradients;
     weight_gradients = bind_weights(config, layout, gradients);
   }
+  if ((other_parameters || other_gradients) && graph_state == GraphState::kCaptured) {
+    graph_state = GraphState::kWarmingUp;  // the norm weights and the gradients lie elsewhere now
+    warm_calls = 0;
+  }
 }
 
-BlockContext Transformer::State::context(const Batch& batch, bool with_dropout) const {
+BlockContext Transformer::State::context(const Batch& batch, const DeviceArrays& arrays, bool with_dropout) const {
   return {config,
           *ops,
-          {batch.rows, batch.length, config.n_head, config.n_kv_head, config.head_dim(), batch.segment_start},
-          positions.data(),
+          {batch.rows, batch.length, config.n_head, config.n_kv_head, config.head_dim(), arrays.segment_start, arrays.segment_offsets, arrays.segments},
+          arrays.positions,
           rope,
           with_dropout ? config.dropout : 0,
           batch.dropout_key};
 }
 
-void Transformer::State::forward(const Batch& batch, bool with_dropout) {
-  const BlockContext block_context = context(batch, with_dropout);
-  ops->embedding({batch.tokens, static_cast<size_t>(tokens)}, positions.data(), weights.token_embedding,
+// Where the operations find the batch: as it is, or copied to the device.
+DeviceArrays Transformer::State::arrays_of(const Batch& batch) {
+  if (staged) return staged->upload(batch, positions);
+  return {.tokens = batch.tokens, .positions = positions.data(), .targets = batch.targets, .segment_start = batch.segment_start};
+}
+
+void Transformer::State::forward(const BlockContext& block_context, const DeviceArrays& arrays) {
+  ops->embedding({arrays.tokens, static_cast<size_t>(tokens)}, arrays.positions, weights.token_embedding,
                  weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
     forward_block(block_context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer],
                   current.shared);
+}
+
+// From the gradient of the last block's output, which the head has left in shared.dx.
+void Transformer::State::backward(const BlockContext& block_context, const DeviceArrays& arrays) {
+  const size_t last = weights.blocks.size() - 1;
+  for (size_t layer = weights.blocks.size(); layer-- > 0;) {
+    const auto number = static_cast<int64_t>(layer);
+    if (options.recompute && layer != last) forward_block(block_context, number, weights.blocks[layer], current.blocks[layer], current.shared);
+    backward_block(block_context, number, weights.blocks[layer], weight_gradients.blocks[layer], current.blocks[layer], current.shared);
+  }
+  ops->embedding_backward({arrays.tokens, static_cast<size_t>(tokens)}, arrays.positions, current.shared.dx,
+                          weight_gradients.token_embedding, weight_gradients.position_embedding);
 }
 
 HeadTargets Transformer::State::checked_targets(const Batch& batch, float uniform_weight,
@@ -128,17 +180,51 @@ HeadTargets Transformer::State::checked_targets(const Batch& batch, float unifor
   return targets;
 }
 
+// Everything that a micro-step asks of the device, after its arrays are there.
+void Transformer::State::run_on_device(const Batch& batch, const DeviceArrays& arrays) {
+  const BlockContext block_context = context(batch, arrays, true);
+  forward(block_context, arrays);
+  head_loss_on_device(config, *ops, weights, &weight_gradients, current.final, current.shared.dx, current.head, arrays.targets, arrays.weights, staged->nll(tokens).data_ptr<double>());
+  staged->add_loss(tokens, device_loss);
+  backward(block_context, arrays);
+}
+
+// The first calls run as they are, so that libraries have made their plans and workspaces; the next is captured.
+void Transformer::State::run_captured(const Batch& batch, const DeviceArrays& arrays) {
+  constexpr int64_t kWarmCalls = 2;
+  const bool fits = !batch.segment_start && config.dropout == 0;
+  if (graph_state == GraphState::kOff || !fits) return run_on_device(batch, arrays);
+  const bool same_shape = captured.rows == batch.rows && captured.length == batch.length;
+  if (graph_state == GraphState::kCaptured && same_shape) return graph.replay();
+  if (graph_state == GraphState::kCaptured || !same_shape) warm_calls = 0;
+  graph_state = GraphState::kWarmingUp;
+  captured = batch;
+  if (warm_calls++ < kWarmCalls) return run_on_device(batch, arrays);
+  const std::string why_not = graph.capture([&] { run_on_device(batch, arrays); });
+  if (why_not.empty()) {
+    graph_state = GraphState::kCaptured;
+    return graph.replay();
+  }
+  base::warn(base::cat("CUDA graph: the micro-step cannot be captured and runs as it is, slower: ", why_not));
+  graph_state = GraphState::kOff;
+  run_on_device(batch, arrays);
+}
+
 Transformer::Transformer(const Config& config, int64_t max_rows, int64_t max_length, bool training,
                          const TransformerOptions& options)
     : state_(std::make_unique<State>(config, max_rows, max_length, training, options)) {
   base::require(max_rows >= 1 && max_length >= 1, "a transformer has room for a token");
   State& s = *state_;
   Arena measured = Arena::measuring(options.dtype);
-  take_buffers(config, measured, max_rows * max_length, training);
+  take_buffers(config, measured, max_rows * max_length, s.plan());
   s.bytes = measured.bytes();
-  Arena arena = Arena::allocated(options.device, options.dtype, measured.elements());
-  s.all = take_buffers(config, arena, max_rows * max_length, training);
-  s.rope = make_rope_table(config, options.device, options.dtype);
+  Arena arena = Arena::allocated(options.device, options.dtype, s.bytes);
+  s.all = take_buffers(config, arena, max_rows * max_length, s.plan());
+  s.rope = make_rope_table(config, options.device, statistics_type(options.dtype));
+  if (!s.on_device) return;
+  s.staged.emplace(options.device, max_rows * max_length);
+  s.device_loss = at::zeros({1}, at::TensorOptions().device(options.device).dtype(at::kDouble));
+  if (options.graph && options.device.is_cuda()) s.graph_state = State::GraphState::kWarmingUp;
 }
 
 Transformer::~Transformer() = default;
@@ -150,33 +236,53 @@ int64_t Transformer::arena_bytes() const { return state_->bytes; }
 int64_t Transformer::arena_bytes(const Config& config, int64_t max_rows, int64_t max_length, bool training,
                                  const TransformerOptions& options) {
   Arena measured = Arena::measuring(options.dtype);
-  take_buffers(config, measured, max_rows * max_length, training);
+  take_buffers(config, measured, max_rows * max_length, {training, options.recompute, on_device(options)});
   return measured.bytes();
 }
 
-double Transformer::forward_backward(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients,
-                                     float* nll) {
+void Transformer::accumulate(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients, float* nll) {
   State& s = *state_;
-  base::require(s.training, "forward_backward() needs a transformer made for training");
+  base::require(s.training, "gradients need a transformer made for training");
   c10::NoGradGuard no_autograd;
   s.bind(batch, parameters, &gradients);
   std::vector<int64_t> active;
   const HeadTargets targets = s.checked_targets(batch, batch.uniform_weight, active);
   if (active.empty()) {  // nothing to learn: no product may turn 0 * infinity into NaN
     if (nll) std::fill_n(nll, s.tokens, 0.0f);
-    return 0;
+    return;
   }
-  s.forward(batch, true);
-  const double loss = head_loss(s.config, *s.ops, s.weights, &s.weight_gradients, s.current.final, s.current.shared.dx,
-                                s.current.head, targets, active, nll);
-  const BlockContext context = s.context(batch, true);
-  for (size_t layer = s.weights.blocks.size(); layer-- > 0;)
-    backward_block(context, static_cast<int64_t>(layer), s.weights.blocks[layer], s.weight_gradients.blocks[layer],
-                   s.current.blocks[layer], s.current.shared);
-  s.ops->embedding_backward({batch.tokens, static_cast<size_t>(s.tokens)}, s.positions.data(), s.current.shared.dx,
-                            s.weight_gradients.token_embedding, s.weight_gradients.position_embedding);
+  const DeviceArrays arrays = s.arrays_of(batch);
+  if (s.on_device) {
+    s.run_captured(batch, arrays);
+    if (nll) s.staged->copy_nll(s.tokens, nll);
+    return;
+  }
+  const BlockContext context = s.context(batch, arrays, true);
+  s.forward(context, arrays);
+  s.loss += head_loss(s.config, *s.ops, s.weights, &s.weight_gradients, s.current.final, s.current.shared.dx,
+                      s.current.head, targets, active, nll);
+  s.backward(context, arrays);
+}
+
+double Transformer::take_loss() {
+  State& s = *state_;
+  double loss = std::exchange(s.loss, 0);
+  if (s.on_device) {
+    loss = s.device_loss.item<double>();
+    s.device_loss.zero_();
+  }
   return loss;
 }
+
+double Transformer::forward_backward(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients,
+                                     float* nll) {
+  accumulate(batch, parameters, gradients, nll);
+  return take_loss();
+}
+
+void Transformer::parameters_changed() { state_->matrices_stale = true; }
+
+std::string Transformer::attention_used() const { return state_->ops->attention_used(); }
 
 void Transformer::score(const Batch& batch, const at::Tensor& parameters, float* nll) {
   State& s = *state_;
@@ -184,15 +290,24 @@ void Transformer::score(const Batch& batch, const at::Tensor& parameters, float*
   s.bind(batch, parameters, nullptr);
   std::vector<int64_t> active;
   const HeadTargets targets = s.checked_targets(batch, 1, active);
-  s.forward(batch, false);
-  head_loss(s.config, *s.ops, s.weights, nullptr, s.current.final, {}, s.current.head, targets, active, nll);
+  Batch weighed = batch;
+  if (!batch.weights) weighed.uniform_weight = 1;
+  const DeviceArrays arrays = s.arrays_of(weighed);
+  s.forward(s.context(batch, arrays, false), arrays);
+  if (s.on_device) {
+    head_loss_on_device(s.config, *s.ops, s.weights, nullptr, s.current.final, {}, s.current.head, arrays.targets, arrays.weights, s.staged->nll(s.tokens).data_ptr<double>());
+    s.staged->copy_nll(s.tokens, nll);
+  } else {
+    head_loss(s.config, *s.ops, s.weights, nullptr, s.current.final, {}, s.current.head, targets, active, nll);
+  }
 }
 
 void Transformer::logits(const Batch& batch, const at::Tensor& parameters, float* out) {
   State& s = *state_;
   c10::NoGradGuard no_autograd;
   s.bind(batch, parameters, nullptr);
-  s.forward(batch, false);
+  const DeviceArrays arrays = s.arrays_of(batch);
+  s.forward(s.context(batch, arrays, false), arrays);
   head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out, false);
 }
 

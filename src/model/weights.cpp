@@ -11,10 +11,11 @@ namespace picochat::model {
 
 using base::cat;
 
-Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat) {
+Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat, const at::Tensor& matrices) {
   auto find = [&](const std::string& name) {
     const auto* entry = layout.find(name);
-    return entry ? layout.view(flat, *entry) : at::Tensor();
+    if (!entry) return at::Tensor();
+    return layout.view(entry->decay && matrices.defined() ? matrices : flat, *entry);
   };
   auto norm = [&](const std::string& name) {
     return ops::Norm{config.norm_type == NormType::kRmsNorm ? ops::NormKind::kRms : ops::NormKind::kLayer,

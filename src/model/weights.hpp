@@ -23,7 +23,8 @@ struct Weights {
   at::Tensor head, head_bias;  // head is the token embedding when tied
 };
 
-Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat);
+// `matrices`, when given, is a copy of the first region of `flat` (all matrices) in the type that computes.
+Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat, const at::Tensor& matrices = {});
 
 // Rotation angles: [context_size, head_dim / 2], computed in double.
 struct RopeTable {

@@ -40,7 +40,7 @@ struct Engine::State {
       : model(std::move(given)), options(chosen), length(row_length(model, chosen)), vocab(static_cast<size_t>(model.config.vocab_size)),
         decoder(model.config, model.parameters, options.kv_cache ? options.rows : 1, options.kv_cache ? length : 1), rows(decoder),
         logits(static_cast<size_t>(std::max(options.rows, std::min(length, options.prefill_tokens))) * vocab) {
-    if (!options.kv_cache) transformer.emplace(model.config, 1, length, false);
+    if (!options.kv_cache) transformer.emplace(model.config, 1, length, false, model.compute);
     thread = std::thread([this] { work(); });
   }
 

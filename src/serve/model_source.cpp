@@ -6,6 +6,7 @@
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/model/compute.hpp"
 
 namespace picochat::serve {
 namespace {
@@ -69,10 +70,9 @@ ModelFiles find_model(const ModelOptions& options) {
 }
 
 eval::LanguageModel load_model(const ModelOptions& options) {
-  if (options.device == "cuda")
-    throw base::environment_error({.what = "text is generated on the CPU only", .where = "--device cuda", .remedy = "leave --device out; or export the model and serve it with a program for GPUs"});
+  const auto compute = model::resolve_compute({.device = options.device});
   const ModelFiles files = find_model(options);
-  auto model = eval::load_language_model(files.checkpoint, files.tokenizer);
+  auto model = eval::load_language_model(files.checkpoint, files.tokenizer, compute.options);
   base::say(cat("model: ", files.checkpoint.generic_string(), ", ", base::short_count(static_cast<double>(model.parameters.numel())), " parameters, context of ",
                 model.config.context_size, " tokens"));
   if (files.stage == "base") base::say("note: this model has seen text only, no conversations yet");

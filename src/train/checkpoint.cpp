@@ -58,7 +58,8 @@ base::Digest save_checkpoint(base::FileSystem& files, const Path& folder, const 
   base::Digest digest;
   base::publish_directory(files, folder, [&](const Path& temporary) {
     const model::ParameterLayout layout(content.config);
-    const auto* flat = content.parameters.data_ptr<float>();
+    const at::Tensor parameters = content.parameters.cpu();
+    const auto* flat = parameters.data_ptr<float>();
     std::vector<base::TensorView> tensors;
     for (const auto& entry : layout.entries())
       tensors.push_back({.name = entry.name, .dtype = "F32", .shape = entry.shape, .bytes = bytes_of(flat + entry.offset, entry.count)});
@@ -67,8 +68,11 @@ base::Digest save_checkpoint(base::FileSystem& files, const Path& folder, const 
     write_json(files, temporary / kMetadata, content.metadata);
     if (!content.state.empty()) {
       tensors.clear();
-      for (const auto& [name, values] : content.state)
+      std::vector<StateTensor> state = content.state;
+      for (auto& [name, values] : state) {
+        values = values.cpu();
         tensors.push_back({.name = name, .dtype = "F32", .shape = {values.numel()}, .bytes = bytes_of(values.data_ptr<float>(), values.numel())});
+      }
       base::write_safetensors(files, temporary / kStateTensors, tensors, {});
       write_json(files, temporary / kState, content.training_state);
     }

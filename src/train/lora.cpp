@@ -53,13 +53,14 @@ at::Tensor Lora::b(const at::Tensor& adapters, const Pair& pair) const {
 }
 
 void Lora::initialize(uint64_t seed, const at::Tensor& adapters) const {
-  adapters.zero_();
-  float* values = adapters.data_ptr<float>();
+  const at::Tensor initial = model::allocate_flat(size_);
+  float* values = initial.data_ptr<float>();
   for (const Pair& pair : pairs_) {
     base::Random random(seed, cat(module_of(pair), ".lora_a"));
     const double bound = 1 / std::sqrt(static_cast<double>(pair.matrix.shape[1]));
     for (int64_t i = 0; i < options_.rank * pair.matrix.shape[1]; ++i) values[pair.a + i] = static_cast<float>(bound * (2 * random.uniform() - 1));
   }
+  adapters.copy_(initial);
 }
 
 void Lora::merge(const at::Tensor& adapters, const at::Tensor& merged) const {
@@ -90,7 +91,8 @@ base::Json Lora::description() const {
   return {{"peft", "lora"}, {"rank", options_.rank}, {"alpha", options_.alpha}, {"targets", options_.targets}, {"modules", modules}, {"trainable_parameters", count}};
 }
 
-void Lora::write(base::FileSystem& files, const base::Path& folder, const at::Tensor& adapters) const {
+void Lora::write(base::FileSystem& files, const base::Path& folder, const at::Tensor& trained) const {
+  const at::Tensor adapters = trained.cpu();
   std::vector<base::TensorView> tensors;
   auto add = [&](const std::string& name, const at::Tensor& values) {
     tensors.push_back({.name = name, .dtype = "F32", .shape = values.sizes().vec(), .bytes = {static_cast<const char*>(values.data_ptr()), values.nbytes()}});

@@ -11,6 +11,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/model/device.hpp"
 #include "picochat/model/optimizer_kernels.hpp"
 
 namespace picochat::train {
@@ -28,19 +29,19 @@ class Loop {
   Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
        TrainObserver& observer)
       : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), layout_(options.config),
-        transformer_(options.config, source.max_rows(), source.max_length(), true),
-        optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer) : Optimizer(layout_, options.optimizer)),
-        parameters_(model::allocate_flat(layout_.size())), gradients_(model::allocate_flat(layout_.size())), spikes_(options.spike),
+        transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute),
+        optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer, device()) : Optimizer(layout_, options.optimizer, device())),
+        parameters_(model::allocate_flat(layout_.size(), device())), gradients_(model::allocate_flat(layout_.size(), device())), spikes_(options.spike),
         resume_series_(files, options.folder / "resume_checkpoint"), best_series_(files, options.folder / "best") {
     parameters_.copy_(initial);
     if (options_.lora) {
-      adapters_ = model::allocate_flat(options_.lora->size());
-      adapter_gradients_ = model::allocate_flat(options_.lora->size());
+      adapters_ = model::allocate_flat(options_.lora->size(), device());
+      adapter_gradients_ = model::allocate_flat(options_.lora->size(), device());
       options_.lora->initialize(options_.lora_seed, adapters_);
       options_.lora->merge(adapters_, parameters_);
     }
     if (options_.ema_decay > 0) {
-      ema_ = model::allocate_flat(layout_.size());
+      ema_ = model::allocate_flat(layout_.size(), device());
       ema_->copy_(initial);
     }
   }
@@ -68,6 +69,8 @@ class Loop {
   }
 
  private:
+  at::Device device() const { return options_.compute.device; }
+
   struct Snapshot {
     LoopState state;
     at::Tensor parameters, first, second, adapters;
@@ -92,6 +95,7 @@ class Loop {
     resumed_step_ = state_.step;
     spikes_.restore(state_.spike);
     parameters_.copy_(loaded->checkpoint.parameters);
+    transformer_.parameters_changed();
     for (const auto& [name, values] : loaded->state) {
       if (name == "first_moment") optimizer_.first_moment().copy_(values);
       if (name == "second_moment") optimizer_.second_moment().copy_(values);
@@ -109,20 +113,20 @@ class Loop {
     const double begun = base::monotonic_seconds();
     const int64_t step = state_.step + 1;
     source_.prepare(step);
-    double loss = 0;
     for (int64_t micro = 0; micro < options_.grad_accum_steps; ++micro) {
       source_.fill(micro, batch_);
       auto view = batch_.view();
       view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
-      loss += transformer_.forward_backward(view, parameters_, gradients_);
+      transformer_.accumulate(view, parameters_, gradients_);
     }
+    const double loss = transformer_.take_loss();
     if (options_.lora) {
       options_.lora->project(adapters_, gradients_, adapter_gradients_);
       gradients_.zero_();
     }
     const at::Tensor& trained = options_.lora ? adapters_ : parameters_;
     const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
-    const double norm = std::sqrt(model::squared_norm(slopes.data_ptr<float>(), slopes.numel()));
+    const double norm = std::sqrt(model::squared_norm(slopes));
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     const auto spike = spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN());
     if (spike.spike && options_.spike.rollback) {
@@ -136,7 +140,8 @@ class Loop {
     if (finite) {
       optimizer_.step(update, trained, slopes);
       if (options_.lora) options_.lora->merge(adapters_, parameters_);
-      if (ema_) model::ema_update(options_.ema_decay, layout_.size(), parameters_.data_ptr<float>(), ema_->data_ptr<float>());
+      transformer_.parameters_changed();
+      if (ema_) model::ema_update(options_.ema_decay, parameters_, *ema_);
       ++state_.updates;
       state_.skipped_in_a_row = 0;
     } else {
@@ -207,6 +212,7 @@ class Loop {
     state_ = snapshot_->state;
     spikes_.restore(state_.spike);
     parameters_.copy_(snapshot_->parameters);
+    transformer_.parameters_changed();
     optimizer_.first_moment().copy_(snapshot_->first);
     optimizer_.second_moment().copy_(snapshot_->second);
     if (ema_) ema_->copy_(*snapshot_->ema);
@@ -398,6 +404,7 @@ class Loop {
   BatchSource& source_;
   Validator& validator_;
   TrainObserver& observer_;
+  model::StreamScope stream_{options_.compute.device};
   model::ParameterLayout layout_;
   model::Transformer transformer_;
   Optimizer optimizer_;

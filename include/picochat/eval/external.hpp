@@ -32,6 +32,7 @@ struct ExternalEvalOptions {
   std::string benchmark_name = "external";
   int64_t num_fewshot = 0;  // from the dev file beside the benchmark
   int64_t max_rows = 0;     // 0: all; else chosen by keyed hash
+  std::string device = "auto";
   int64_t batch_rows = 16;
   int64_t seed = 42;
   double ci_confidence = 0.95;

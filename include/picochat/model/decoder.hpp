@@ -10,6 +10,7 @@
 
 #include "picochat/model/batch.hpp"
 #include "picochat/model/config.hpp"
+#include "picochat/model/transformer.hpp"
 
 namespace picochat::model {
 
@@ -21,9 +22,9 @@ class Decoder {
   };
   enum class Logits { kLastToken, kAllTokens };
 
-  // `parameters` (flat) is kept and must not change while the decoder is used. max_length may not
-  // exceed the config's context_size.
-  Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length);
+  // `parameters` (flat, on the device of the options) is kept and must not change while the decoder is used.
+  // max_length may not exceed the config's context_size.
+  Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, int64_t max_length, const TransformerOptions& options = {});
   ~Decoder();
   Decoder(Decoder&&) noexcept;
 

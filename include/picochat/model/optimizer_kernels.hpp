@@ -1,7 +1,10 @@
-// Optimizer arithmetic on flat float32 buffers. Every result is the same for any number of threads.
+// Optimizer arithmetic on flat float32 buffers. Every result is the same for any number of threads. Functions that take
+// tensors run where the tensors are, on the CPU or on a GPU.
 #pragma once
 
 #include <cstdint>
+
+#include <ATen/core/Tensor.h>
 
 namespace picochat::model {
 
@@ -21,12 +24,23 @@ struct AdamWStep {
 void adamw_step(const AdamWStep& options, int64_t count, int64_t decay_count, float* parameters, float* gradients,
                 float* first_moment, float* second_moment, bool clear_gradients);
 
+double squared_norm(const at::Tensor& values);
+void adamw_step(const AdamWStep& options, int64_t decay_count, const at::Tensor& parameters, const at::Tensor& gradients,
+                const at::Tensor& first_moment, const at::Tensor& second_moment, bool clear_gradients);
+void ema_update(double decay, const at::Tensor& values, const at::Tensor& average);
+// Nesterov momentum (the momentum is updated, the gradients are set to zero), orthogonalised and applied:
+// parameters = keep * parameters - rate * update. All are [rows, columns].
+struct MuonStep {
+  double momentum = 0.95, gradient_scale = 1, keep = 1, rate = 0;
+};
+void muon_step(const MuonStep& options, const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& momentum);
+
 // average = decay * average + (1 - decay) * values: exponential moving average of weights.
 void ema_update(double decay, int64_t count, const float* values, float* average);
 
 // Replaces `matrix` [rows, columns] by an approximation of its nearest semi-orthogonal matrix: five steps of the
 // quintic Newton-Schulz iteration with coefficients (3.4445, -4.7750, 2.0315) after division by the Frobenius norm
-// (Jordan et al., "Muon", 2024). A zero matrix stays zero.
+// (Jordan et al., "Muon", 2024). A zero matrix stays zero. On a GPU the iteration runs in bfloat16, as its authors' does.
 void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns);
 
 }  // namespace picochat::model

@@ -41,8 +41,8 @@ class ParameterLayout {
   int64_t decay_size_ = 0;
 };
 
-// A zeroed flat buffer on the CPU, 64-byte aligned and backed by huge pages where the system has them.
-at::Tensor allocate_flat(int64_t count);
+// A zeroed flat float32 buffer, aligned to at least 64 bytes; on the CPU backed by huge pages where the system has them.
+at::Tensor allocate_flat(int64_t count, at::Device device = at::kCPU);
 
 // Matrices ~ N(0, initializer_range^2) (output projections scaled by 1/sqrt(2 n_layer) with
 // scaled_residual_init), norm weights 1, biases and padding 0. Every value is a function of

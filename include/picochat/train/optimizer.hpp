@@ -25,9 +25,9 @@ struct OptimizerStep {
 
 class Optimizer {
  public:
-  Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options);
+  Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options, at::Device device = at::kCPU);
   // AdamW over a buffer of `count` values without a layout, all of them decayed: adapters.
-  Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options);
+  Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options, at::Device device = at::kCPU);
   // Updates `parameters` and leaves `gradients` zero.
   void step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   // The state, shared storage: what checkpoints and snapshots copy. Muon keeps its momentum in the
@@ -37,12 +37,11 @@ class Optimizer {
   base::Json description() const;
 
  private:
-  void muon_update(const model::ParameterLayout::Entry& entry, const OptimizerStep& step, float* parameters, float* gradients);
+  void muon_update(const model::ParameterLayout::Entry& entry, const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   const model::ParameterLayout layout_;
   OptimizerOptions options_;
-  int64_t size_, decay_size_;
+  int64_t decay_size_;
   at::Tensor first_, second_;
-  std::vector<float> update_;  // one matrix of Muon
 };
 
 }  // namespace picochat::train

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "picochat/base/file_system.hpp"
+#include "picochat/model/transformer.hpp"
 #include "picochat/train/batch_source.hpp"
 #include "picochat/train/checkpoint.hpp"
 #include "picochat/train/lora.hpp"
@@ -26,6 +27,7 @@ struct TrainerOptions {
   std::string stage;               // "base" or "sft": names the console lines and events
   base::Path folder;               // <run>/<stage>
   model::Config config;
+  model::TransformerOptions compute;  // where and in which precision
   int64_t max_steps = 1;
   int64_t grad_accum_steps = 1;
   LearningRateSchedule learning_rate;

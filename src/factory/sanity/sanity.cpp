@@ -111,9 +111,7 @@ const base::OptionTable<SanityOptions>& sanity_options() {
 }
 
 base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& options) {
-  gate::RunOptions device;
-  device.device = options.device;
-  const std::string resolved = resolve_device(device);
+  const std::string resolved = model::resolve_device(options.device);
   if (options.capacity_scale) gate::find_preset(*options.capacity_scale);  // a wrong name is said before anything runs
   model::set_compute_threads(static_cast<int>(options.threads));
   const Path dir = options.out_dir, work = dir / "work";

@@ -1,13 +1,16 @@
-// The operations that the transformer is made of, with two implementations: our CPU kernels, and
+// The operations that the transformer is made of, with three implementations: our CPU kernels, our GPU kernels, and
 // plain ATen for any device and data type, which is also what the kernels are tested against.
 //
-// Tensors are 2-D views of memory that the caller owns, with unit stride along the last dimension.
-// Token ids, positions, targets and weights are host arrays. Gradients of parameters are added to.
+// Tensors are 2-D views of memory that the caller owns, with unit stride along the last dimension. Token ids,
+// positions, targets, weights and nll are arrays in the memory of the device that computes. Gradients of parameters
+// are added to. Where matrices have 16 bits an element, weights and biases of norms, statistics, rotation tables and
+// gradients of parameters are float32.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include <ATen/core/Tensor.h>
@@ -36,7 +39,11 @@ struct NormStatistics {
 // Where attention runs and over what.
 struct AttentionShape {
   int64_t rows, length, n_head, n_kv_head, head_dim;
-  const int32_t* segment_start;  // host [rows * length] or null
+  const int32_t* segment_start;  // [rows * length] or null
+  // The same segments as their first tokens in the batch, and the number of tokens at the end: [segments + 1], where
+  // the attention of a GPU library takes them so; else null.
+  const int32_t* segment_offsets = nullptr;
+  int64_t segments = 0;
 };
 
 struct QkNormRope {
@@ -98,11 +105,22 @@ class Ops {
   virtual void cross_entropy(const Tensor& logits, const int32_t* targets, const float* weights, double softcap,
                              double* nll) = 0;
   virtual void soft_cap(const Tensor& logits, double softcap) = 0;
+
+  // The library that computes attention, where there is a choice and it has been made.
+  virtual std::string attention_used() const { return {}; }
 };
 
 // Our kernels; float32 and, for tests, float64.
 std::unique_ptr<Ops> make_cpu_ops(at::ScalarType dtype);
 // Plain ATen.
 std::unique_ptr<Ops> make_reference_ops(at::Device device, at::ScalarType dtype);
+
+
+struct DeviceOptions {
+  std::string attention = "auto";  // auto, cudnn, flash, efficient, math
+};
+// Our GPU kernels, cuBLAS and the attention of LibTorch; on the CPU the kernels' bodies run serially, for tests.
+// float32 or bfloat16.
+std::unique_ptr<Ops> make_device_ops(at::Device device, at::ScalarType dtype, const DeviceOptions& options);
 
 }  // namespace picochat::model::ops

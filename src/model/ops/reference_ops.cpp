@@ -1,4 +1,5 @@
 // The operations in plain ATen: short, for any device and data type, with no regard to speed or to the order of sums.
+// Types of 16 bits are computed with in float32.
 #include <cmath>
 #include <numbers>
 
@@ -29,21 +30,23 @@ class ReferenceOps final : public Ops {
       dposition_table.index_add_(0, indices({positions, tokens.size()}), dx.to(dposition_table.scalar_type()));
   }
 
-  void norm(const Norm& norm, const Tensor& x, const Tensor& y, const NormStatistics& statistics,
+  void norm(const Norm& norm, const Tensor& input, const Tensor& y, const NormStatistics& statistics,
             const Tensor& copy_of_x) override {
     const bool layer = norm.kind == NormKind::kLayer;
+    const Tensor x = wide(input);
     const Tensor centred = layer ? x - x.mean(1, true) : x;
     if (layer) statistics.mean.copy_(x.mean(1));
     statistics.rstd.copy_((centred.square().mean(1) + norm.eps).rsqrt());
     Tensor result = centred * statistics.rstd.unsqueeze(1) * norm.weight;
     if (layer) result = result + norm.bias;
     y.copy_(result);
-    if (copy_of_x.defined()) copy_of_x.copy_(x);
+    if (copy_of_x.defined()) copy_of_x.copy_(input);
   }
 
-  void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy,
+  void norm_backward(const Norm& norm, const Tensor& input, const NormStatistics& statistics, const Tensor& slope,
                      const Tensor& dx, bool accumulate, const Tensor& dweight, const Tensor& dbias) override {
     const bool layer = norm.kind == NormKind::kLayer;
+    const Tensor x = wide(input), dy = wide(slope);
     const Tensor rstd = statistics.rstd.unsqueeze(1);
     const Tensor normed = (layer ? x - statistics.mean.unsqueeze(1) : x) * rstd;
     dweight.add_((dy * normed).sum(0));
@@ -55,7 +58,7 @@ class ReferenceOps final : public Ops {
   }
 
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) override {
-    Tensor result = at::mm(x, weight.t());
+    Tensor result = x.scalar_type() == y.scalar_type() ? at::mm(x, weight.t()) : at::mm(wide(x), wide(weight).t());
     if (bias.defined()) result = result + bias;
     assign(y, result, accumulate);
   }
@@ -65,8 +68,8 @@ class ReferenceOps final : public Ops {
   }
 
   void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias) override {
-    dweight.add_(at::mm(dy.t(), x));
-    if (dbias.defined()) dbias.add_(dy.sum(0));
+    dweight.add_(at::mm(wide(dy).t(), wide(x)));
+    if (dbias.defined()) dbias.add_(wide(dy).sum(0));
   }
 
   void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
@@ -76,7 +79,7 @@ class ReferenceOps final : public Ops {
 
   void qk(const QkNormRope& qk, const Tensor& in, const Tensor& out, const Tensor& rstd) override {
     const int64_t heads = qk.n_head + qk.n_kv_head;
-    Tensor x = in.narrow(1, 0, heads * qk.head_dim).reshape({in.size(0), heads, qk.head_dim});
+    Tensor x = wide(in.narrow(1, 0, heads * qk.head_dim)).reshape({in.size(0), heads, qk.head_dim});
     if (qk.q_weight.defined()) {
       rstd.copy_((x.square().mean(2) + qk.eps).rsqrt());
       x = x * rstd.unsqueeze(2) * head_weights(qk);
@@ -89,11 +92,11 @@ class ReferenceOps final : public Ops {
                    const Tensor& dq_weight, const Tensor& dk_weight) override {
     const int64_t heads = qk.n_head + qk.n_kv_head;
     const Tensor target = gradient.narrow(1, 0, heads * qk.head_dim);
-    Tensor g = target.reshape({in.size(0), heads, qk.head_dim});
+    Tensor g = wide(target).reshape({in.size(0), heads, qk.head_dim});
     if (qk.cosine.defined()) g = rotate(qk, g, -1);
     if (qk.q_weight.defined()) {
       const Tensor scale = rstd.unsqueeze(2);
-      const Tensor normed = in.narrow(1, 0, heads * qk.head_dim).reshape(g.sizes()) * scale;
+      const Tensor normed = wide(in.narrow(1, 0, heads * qk.head_dim)).reshape(g.sizes()) * scale;
       const Tensor dweight = (g * normed).sum(0);
       dq_weight.add_(dweight.narrow(0, 0, qk.n_head).sum(0));
       dk_weight.add_(dweight.narrow(0, qk.n_head, qk.n_kv_head).sum(0));
@@ -139,11 +142,11 @@ class ReferenceOps final : public Ops {
         row.narrow(1, s.cached, s.count)
             .copy_(
                 fresh.narrow(0, s.first, s.count).reshape({s.count, shape.n_kv_head, shape.head_dim}).transpose(0, 1));
-        return row.narrow(1, 0, keys).repeat_interleave(shape.n_head / shape.n_kv_head, 0);
+        return wide(row.narrow(1, 0, keys)).repeat_interleave(shape.n_head / shape.n_kv_head, 0);
       };
       const Tensor all_k = store(cache_k, k), all_v = store(cache_v, v);
       const Tensor queries =
-          q.narrow(0, s.first, s.count).reshape({s.count, shape.n_head, shape.head_dim}).transpose(0, 1);
+          wide(q.narrow(0, s.first, s.count)).reshape({s.count, shape.n_head, shape.head_dim}).transpose(0, 1);
       Tensor weights = at::matmul(queries, all_k.transpose(1, 2)) / std::sqrt(static_cast<double>(shape.head_dim));
       const Tensor hidden =
           at::ones({s.count, keys}, at::TensorOptions().device(device_).dtype(at::kBool)).triu(s.cached + 1);
@@ -152,27 +155,29 @@ class ReferenceOps final : public Ops {
     }
   }
 
-  void activation(ActivationKind kind, const Tensor& fc, const Tensor& h) override { h.copy_(activate(kind, fc)); }
+  void activation(ActivationKind kind, const Tensor& fc, const Tensor& h) override {
+    h.copy_(activate(kind, wide(fc)));
+  }
 
-  void activation_backward(ActivationKind kind, const Tensor& fc, const Tensor& h) override {
-    const Tensor output = activate(kind, fc), dy = h.clone();
+  void activation_backward(ActivationKind kind, const Tensor& target, const Tensor& h) override {
+    const Tensor fc = wide(target), output = activate(kind, fc), dy = wide(h).clone();
     if (kind == ActivationKind::kSwiglu) {
       const int64_t width = h.size(1);
       const Tensor gate = fc.narrow(1, 0, width).clone(), up = fc.narrow(1, width, width).clone(),
                    s = at::sigmoid(gate);
-      fc.narrow(1, 0, width).copy_(dy * up * (s + gate * s * (1 - s)));
-      fc.narrow(1, width, width).copy_(dy * gate * s);
+      target.narrow(1, 0, width).copy_(dy * up * (s + gate * s * (1 - s)));
+      target.narrow(1, width, width).copy_(dy * gate * s);
     } else if (kind == ActivationKind::kRelu2) {
-      fc.copy_(2 * at::relu(fc) * dy);
+      target.copy_(2 * at::relu(fc) * dy);
     } else {
       const Tensor cumulative = 0.5 * (1 + at::erf(fc * std::sqrt(0.5)));
-      fc.copy_(dy * (cumulative + fc * at::exp(-0.5 * fc.square()) / std::sqrt(2 * std::numbers::pi)));
+      target.copy_(dy * (cumulative + fc * at::exp(-0.5 * fc.square()) / std::sqrt(2 * std::numbers::pi)));
     }
     h.copy_(output);
   }
 
   void dropout(const DropoutMask& mask, const Tensor& x, const Tensor& y, bool accumulate) override {
-    assign(y, x * keep_matrix(mask, 0, x.size(0), x.size(1)), accumulate);
+    assign(y, wide(x) * keep_matrix(mask, 0, x.size(0), x.size(1)), accumulate);
   }
 
   void gather_rows(const Tensor& x, std::span<const int64_t> rows, const Tensor& out) override {
@@ -189,11 +194,9 @@ class ReferenceOps final : public Ops {
     const int64_t rows = logits.size(0);
     const Tensor target = indices({targets, static_cast<size_t>(rows)}).unsqueeze(1);
     const Tensor log_probabilities = at::log_softmax(logits, -1, accumulation_type());
-    const Tensor losses = -log_probabilities.gather(1, target).squeeze(1).to(at::kCPU, at::kDouble).contiguous();
-    std::copy_n(losses.data_ptr<double>(), rows, nll);
+    array(nll, rows, at::kDouble).copy_(-log_probabilities.gather(1, target).squeeze(1));
     if (!weights) return;
-    const Tensor weight =
-        at::from_blob(const_cast<float*>(weights), {rows, 1}, at::kFloat).to(device_, log_probabilities.scalar_type());
+    const Tensor weight = array(weights, rows, at::kFloat).to(log_probabilities.scalar_type()).unsqueeze(1);
     Tensor gradient = log_probabilities.exp();
     gradient.scatter_add_(1, target, -at::ones_like(target, gradient.options()));
     gradient = gradient * weight;
@@ -202,7 +205,7 @@ class ReferenceOps final : public Ops {
   }
 
   void soft_cap(const Tensor& logits, double softcap) override {
-    if (softcap > 0) logits.copy_(softcap * at::tanh(logits / softcap));
+    if (softcap > 0) logits.copy_(softcap * at::tanh(wide(logits) / softcap));
   }
 
  private:
@@ -215,13 +218,16 @@ class ReferenceOps final : public Ops {
 
   at::ScalarType accumulation_type() const { return dtype_ == at::kDouble ? at::kDouble : at::kFloat; }
 
+  Tensor wide(const Tensor& x) const { return x.to(accumulation_type()); }
+
+  // An array in the memory of the device.
+  Tensor array(const void* values, int64_t count, at::ScalarType type) const {
+    return at::from_blob(const_cast<void*>(values), {count}, at::TensorOptions().device(device_).dtype(type));
+  }
   Tensor indices(std::span<const int32_t> values) const {
-    return at::from_blob(const_cast<int32_t*>(values.data()), {static_cast<int64_t>(values.size())}, at::kInt)
-        .to(device_, at::kLong);
+    return array(values.data(), static_cast<int64_t>(values.size()), at::kInt).to(at::kLong);
   }
-  Tensor row_indices(std::span<const int64_t> rows) const {
-    return at::from_blob(const_cast<int64_t*>(rows.data()), {static_cast<int64_t>(rows.size())}, at::kLong).to(device_);
-  }
+  Tensor row_indices(std::span<const int64_t> rows) const { return array(rows.data(), static_cast<int64_t>(rows.size()), at::kLong); }
 
   static Tensor head_weights(const QkNormRope& qk) {
     return at::cat({qk.q_weight.expand({qk.n_head, qk.head_dim}), qk.k_weight.expand({qk.n_kv_head, qk.head_dim})}, 0);
@@ -240,8 +246,8 @@ class ReferenceOps final : public Ops {
   static Tensor part(const Tensor& x, int64_t row, const AttentionShape& shape) {
     return x.narrow(0, row * shape.length, shape.length);
   }
-  static Tensor heads(const Tensor& x, int64_t row, const AttentionShape& shape, int64_t count) {
-    return part(x, row, shape)
+  Tensor heads(const Tensor& x, int64_t row, const AttentionShape& shape, int64_t count) const {
+    return wide(part(x, row, shape))
         .reshape({shape.length, count, shape.head_dim})
         .transpose(0, 1)
         .repeat_interleave(shape.n_head / count, 0);
@@ -278,10 +284,10 @@ class ReferenceOps final : public Ops {
         values[r * columns + c] = bits[static_cast<size_t>(c % 4)] >= threshold ? 1 / (1 - mask.rate) : 0;
       }
     }
-    return keep.to(device_, dtype_);
+    return keep.to(device_, accumulation_type());
   }
   Tensor keep(const AttentionShape& shape, int64_t row, const DropoutMask& mask) const {
-    if (mask.rate == 0) return at::ones({1}, at::TensorOptions().device(device_).dtype(dtype_));
+    if (mask.rate == 0) return at::ones({1}, at::TensorOptions().device(device_).dtype(accumulation_type()));
     const int64_t rows = shape.n_head * shape.length;
     return keep_matrix(mask, row * rows, rows, shape.length).view({shape.n_head, shape.length, shape.length});
   }

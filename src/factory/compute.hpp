@@ -1,0 +1,16 @@
+// What the options of a run ask of a device.
+#pragma once
+
+#include "picochat/gate/run_options.hpp"
+#include "picochat/model/compute.hpp"
+
+namespace picochat::factory {
+
+using model::Compute;
+
+inline Compute resolve_compute(const gate::RunOptions& o) {
+  return model::resolve_compute({.device = o.device, .precision = o.precision, .matmul_precision = o.matmul_precision, .attention = o.attn_backend, .deterministic = o.deterministic,
+                                 .recompute = o.gradient_checkpointing, .graph = o.torch_compile});
+}
+
+}  // namespace picochat::factory

@@ -1,0 +1,140 @@
+// The kernels of a GPU as a table of functions with two implementations: launches on a CUDA stream, and the same bodies
+// run serially on the CPU, which is how they are tested where there is no GPU. No LibTorch and no CUDA header here.
+//
+// Matrices are row-major and packed unless a row stride in elements ("ld") is given. Weights of norms, statistics,
+// rotation tables and gradients of parameters are float32; T is float or Bf16.
+#pragma once
+
+#include "model/kernels/device/team.hpp"
+
+namespace picochat::model::kernels::device {
+
+using Stream = void*;  // cudaStream_t
+
+template <typename T>
+struct RmsNorm {
+  const T* x;
+  const float* weight;
+  float eps;
+  int64_t rows, columns;
+  T* y;
+  float* rstd;
+  T* copy;  // null, or receives x
+};
+
+template <typename T>
+struct RmsNormBackward {
+  const T *dy, *x;
+  const float *weight, *rstd;
+  int64_t rows, columns;
+  bool accumulate;  // dx is added to
+  T* dx;
+  float *dweight, *partial;  // partial: parts_of(rows, kNormRows) * columns
+};
+
+template <typename T>
+struct Qk {
+  int64_t tokens, n_head, n_kv_head, width;
+  float eps;
+  const float *q_weight, *k_weight;  // null: no norm
+  const float *cosine, *sine;        // [positions, width / 2], null: no rotation
+  const int32_t* positions;
+  const T* in;
+  int64_t in_ld;
+  float* rstd;  // [tokens, n_head + n_kv_head]
+};
+
+template <typename T>
+struct QkBackward {
+  Qk<T> forward;
+  T* gradient;
+  int64_t ld;
+  float *dq_weight, *dk_weight, *partial;  // partial: parts_of(tokens, kQkTokens) * 2 * width
+};
+
+template <typename T>
+struct EmbeddingBackward {
+  const int32_t* sorted;
+  const int64_t* order;
+  int64_t count;
+  const T* dx;
+  int64_t ld, columns;
+  float* dtable;
+};
+
+template <typename T>
+struct CrossEntropy {
+  T* logits;
+  int64_t rows, vocabulary;
+  const int32_t* targets;
+  const float* weights;
+  float softcap;
+  bool gradient;
+  double* nll;
+};
+
+// Every query token attends to the first keys[token] entries of cache row cache_row[token], which hold its own already.
+template <typename T>
+struct CachedAttention {
+  int64_t tokens, n_head, n_kv_head, width, capacity;
+  const int32_t *cache_row, *keys;  // [tokens]
+  const T *q, *cache_k, *cache_v;   // caches: [rows, n_kv_head, capacity, width]
+  int64_t q_ld;
+  T* out;
+  int64_t out_ld;
+};
+
+// Copies the keys (or values) of new tokens to their places: token i is entry keys[i] - 1 of its cache row.
+template <typename T>
+struct CacheStore {
+  int64_t tokens, n_kv_head, width, capacity;
+  const int32_t *cache_row, *keys;
+  const T* from;
+  int64_t ld;
+  T* cache;
+};
+
+template <typename T>
+struct Table {
+  void (*rms_norm)(Stream, const RmsNorm<T>&);
+  void (*rms_norm_backward)(Stream, const RmsNormBackward<T>&);
+  void (*qk)(Stream, const Qk<T>&, T* out, int64_t out_ld);
+  void (*qk_backward)(Stream, const QkBackward<T>&);
+  void (*swiglu)(Stream, const T* fc, int64_t rows, int64_t width, T* h);
+  void (*swiglu_backward)(Stream, T* fc, int64_t rows, int64_t width, T* h);
+  void (*embedding)(Stream, const int32_t* tokens, int64_t count, const T* table, int64_t columns, T* x);
+  void (*embedding_backward)(Stream, const EmbeddingBackward<T>&);
+  void (*cross_entropy)(Stream, const CrossEntropy<T>&);
+  void (*cache_store)(Stream, const CacheStore<T>&);
+  void (*cached_attention)(Stream, const CachedAttention<T>&);
+};
+
+// Float32 buffers of the optimizer.
+struct AdamWRule;
+struct OptimizerTable {
+  void (*adamw)(Stream, const AdamWRule&, int64_t count, float* p, float* g, float* m, float* v, bool clear);
+  void (*squared_norm)(Stream, const float* values, int64_t count, double* partial);  // partial: parts_of(count, kNormStretch)
+};
+
+constexpr int64_t kNormRows = 32;       // rows whose weight gradients are added up before they meet the others'
+constexpr int64_t kQkTokens = 16;       // likewise, tokens
+constexpr int64_t kNormStretch = 8192;  // elements of one partial sum of squares
+
+PICOCHAT_DEVICE int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+// Elements of a 16-byte access if every row of `columns` elements divides into them, else 1.
+template <typename T>
+PICOCHAT_DEVICE bool in_packs(int64_t columns) {
+  return columns % static_cast<int64_t>(16 / sizeof(T)) == 0;
+}
+
+template <typename T>
+const Table<T>& serial_table();
+const OptimizerTable& serial_optimizer_table();
+#ifdef PICOCHAT_CUDA
+template <typename T>
+const Table<T>& cuda_table();
+const OptimizerTable& cuda_optimizer_table();
+#endif
+
+}  // namespace picochat::model::kernels::device

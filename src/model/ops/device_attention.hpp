@@ -1,0 +1,45 @@
+// Attention on a GPU through the libraries that LibTorch brings: cuDNN, FlashAttention-2, the memory-efficient kernels.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "model/ops/ops.hpp"
+
+namespace picochat::model::ops {
+
+class DeviceAttention {
+ public:
+  // choice: auto, cudnn, flash, efficient or math (the plain operations of `plain`). The choice is tried on random
+  // values of the first shape that comes, against `plain`; "auto" takes the first that runs and agrees.
+  DeviceAttention(at::Device device, at::ScalarType dtype, std::string choice, Ops& plain);
+
+  // Empty before the first call.
+  const std::string& used() const { return used_; }
+
+  void forward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
+               const Tensor& out, const Tensor& lse);
+  void backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
+                const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv);
+
+ private:
+  // What the backward pass of a library needs beside its inputs and output.
+  struct Saved {
+    Tensor lse, first, second;
+  };
+  void choose(const AttentionShape& shape);
+  // Empty: it agrees; else why not.
+  std::string try_out(const std::string& name, const AttentionShape& shape);
+  const std::string& backend_for(const AttentionShape& shape, const DropoutMask& dropout) const;
+  Saved run_forward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out);
+  void run_backward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+                    const Saved& saved, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv);
+
+  at::Device device_;
+  at::ScalarType dtype_;
+  std::string choice_, used_;
+  Ops& plain_;
+  std::map<const void*, Saved> saved_;  // by the address of the caller's lse, which names the layer
+};
+
+}  // namespace picochat::model::ops
