@@ -46,6 +46,20 @@ TEST_F(Sanity, ComparisonsNoticeOtherWeightsOnOneSide) {
   for (auto* check : {attention_backend, kv_cache_equivalence, kernels_against_reference}) EXPECT_EQ(status([&] { return check(context); }), "fail");
 }
 
+// The path of a GPU, its kernels run serially on the CPU.
+TEST_F(Sanity, TheKernelsOfADevicePassTheSameChecks) {
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    context.compute.options = {.dtype = dtype, .device_kernels = true};
+    context.fault = [](const at::Tensor&) {};
+    for (auto* check : {attention_backend, modern_init_loss, precision_backward, kv_cache_equivalence, kernels_against_reference}) {
+      const Finding found = check(context);
+      EXPECT_EQ(found.status, "pass") << found.detail;
+    }
+    put_in_a_fault();
+    for (auto* check : {attention_backend, kv_cache_equivalence, kernels_against_reference}) EXPECT_EQ(status([&] { return check(context); }), "fail");
+  }
+}
+
 TEST_F(Sanity, TorchCompileIsRunWhenItIsAskedFor) {
   EXPECT_EQ(status([&] { return compiled_step(context); }), "skip");
   options.include_compile = true;

@@ -10,6 +10,7 @@
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/factory/sanity.hpp"
+#include "picochat/model/compute.hpp"
 #include "picochat/model/config.hpp"
 
 namespace picochat::factory::sanity {
@@ -31,6 +32,10 @@ struct Context {
   Path work;  // an empty folder of the check's own
   // A fault on one of the two sides that a check compares; tests put one in. Parameters as the faulty side sees them.
   std::function<void(const at::Tensor& parameters)> fault = [](const at::Tensor&) {};
+  model::Compute compute = {};  // what is tested; the other side of a comparison is plain operations in float32 on the CPU
+
+  bool cuda() const { return compute.options.device.is_cuda(); }
+  bool half() const { return compute.options.dtype == at::kBFloat16; }
 };
 
 // --- the model -----------------------------------------------------------------------------------------------------
@@ -39,7 +44,7 @@ Finding modern_init_loss(const Context&);        // a fresh modern model guesses
 Finding precision_backward(const Context&);      // one AdamW step lowers the loss of its own batch
 Finding kv_cache_equivalence(const Context&);    // token by token against the whole text
 Finding kernels_against_reference(const Context&);  // loss and gradients, both residual forms
-Finding compiled_step(const Context&);           // torch_compile
+Finding compiled_step(const Context&);           // torch_compile: on CUDA a captured micro-step against the same launched anew
 
 // --- training and data ---------------------------------------------------------------------------------------------
 struct ResumeGuardCase {
@@ -69,6 +74,7 @@ Finding collective(const Context&, const CollectiveCase& = {});
 // --- the host ------------------------------------------------------------------------------------------------------
 struct HostLimits {
   double least_gflops = 1;                 // of a float32 matrix product, all threads
+  double least_share_of_datasheet = 0.5;   // of a GPU's product
   double least_disk_mb_per_second = 20;    // written and synced
   int64_t least_disk_bytes = int64_t{2} << 30;
   double largest_clock_error = 0.2;        // of a measured interval, between two clocks

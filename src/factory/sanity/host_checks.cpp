@@ -21,7 +21,15 @@ namespace picochat::factory::sanity {
 
 using base::cat;
 
-Finding gemm_peak(const Context&, const HostLimits& limits) {
+Finding gemm_peak(const Context& context, const HostLimits& limits) {
+  if (context.cuda()) {
+    constexpr int kSize = 8192;
+    const double best = 1e-12 * measure_gemm_flops(kSize, 10, context.compute.options.device, context.compute.options.dtype), datasheet = 1e-12 * context.compute.peak_flops;
+    const double wanted = limits.least_share_of_datasheet * datasheet;
+    return passed_if(best > 0 && best >= wanted, cat(context.compute.precision, " product of ", kSize, " x ", kSize, ": ", base::fixed(best, 0), " TFLOP/s",
+                                                     datasheet > 0 ? cat(", ", base::fixed(100 * best / datasheet, 0), "% of the datasheet's ", base::fixed(datasheet, 0), ", at least ", base::fixed(100 * limits.least_share_of_datasheet, 0), "% wanted") : ""),
+                     {{"tflops", best}, {"datasheet_tflops", datasheet > 0 ? Json(datasheet) : Json(nullptr)}});
+  }
   constexpr int kSize = 1536;
   const double best = 1e-9 * measure_gemm_flops(kSize, 5);
   const bool right = best > 0;

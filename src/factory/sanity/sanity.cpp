@@ -111,7 +111,7 @@ const base::OptionTable<SanityOptions>& sanity_options() {
 }
 
 base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& options) {
-  const std::string resolved = model::resolve_device(options.device);
+  const auto compute = model::resolve_compute({.device = options.device, .precision = options.precision, .matmul_precision = options.matmul_precision, .attention = options.attn_backend});
   if (options.capacity_scale) gate::find_preset(*options.capacity_scale);  // a wrong name is said before anything runs
   model::set_compute_threads(static_cast<int>(options.threads));
   const Path dir = options.out_dir, work = dir / "work";
@@ -121,9 +121,10 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
   const double started = base::monotonic_seconds();
   Json list = Json::array();
   bool failed = false;
-  for (const Check& check : checks(resolved == "cuda")) {
+  for (const Check& check : checks(compute.device == "cuda")) {
     base::throw_if_interrupted();
-    const Context context{files, options, work / check.name};
+    Context context{files, options, work / check.name};
+    context.compute = compute;
     files.make_directories(context.work);
     const double begun = base::monotonic_seconds();
     const Finding finding = isolated(check, context);
@@ -136,7 +137,7 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
     files.remove_all(context.work);
   }
   files.remove_all(work);
-  const Json report{{"suite", "pre-h100"}, {"status", failed ? "failed" : "passed"}, {"device", resolved}, {"precision", "float32"}, {"out_dir", dir.string()}, {"checks", list},
+  const Json report{{"suite", "pre-h100"}, {"status", failed ? "failed" : "passed"}, {"device", compute.device}, {"device_name", compute.name}, {"precision", compute.precision}, {"out_dir", dir.string()}, {"checks", list},
                     {"host", host_identity()}, {"build", base::build_info_json()}, {"timing", {{"seconds", base::monotonic_seconds() - started}, {"at", base::utc_timestamp()}}}};
   base::write_file(files, dir / "preh100_sanity.md", markdown(report));
   base::write_file(files, dir / "preh100_sanity.json", base::dump(report) + "\n");
