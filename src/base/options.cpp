@@ -16,12 +16,19 @@ std::string dashed(std::string name) {
 }
 
 std::string takes(const OptionField& field) {
-  if (!field.choices.empty()) return cat("one of ", join(field.choices, ", "));
+  const bool number = field.kind == OptionKind::kInt || field.kind == OptionKind::kNumber;
+  if (!field.choices.empty() && !number) return cat("one of ", join(field.choices, ", "));
   std::string kind = field.kind == OptionKind::kInt ? "an integer" : field.kind == OptionKind::kNumber ? "a number"
                      : field.kind == OptionKind::kBool ? "true or false" : "text";
   if (field.minimum) kind += cat(field.minimum_exclusive ? " above " : " of at least ", *field.minimum);
   if (field.maximum) kind += cat(field.minimum ? " and at most " : " of at most ", *field.maximum);
+  if (!field.choices.empty()) kind += cat(", or ", join(field.choices, ", "));
   return kind;
+}
+
+// A number may also be one of a few words, "auto" say, which whoever merges the values replaces by a number first.
+bool is_word(const OptionField& field, const Json& value) {
+  return value.is_string() && std::find(field.choices.begin(), field.choices.end(), value.get<std::string>()) != field.choices.end();
 }
 
 [[noreturn]] void refuse(const OptionField& field, const std::string& found, const std::string& where) {
@@ -43,7 +50,7 @@ void check_option(const OptionField& field, const Json& value, const std::string
   bool fits = false;
   switch (field.kind) {
     case OptionKind::kBool: fits = value.is_boolean(); break;
-    case OptionKind::kInt: fits = value.is_number_integer() && fits_int64(value); break;
+    case OptionKind::kInt: fits = (value.is_number_integer() && fits_int64(value)) || is_word(field, value); break;
     case OptionKind::kNumber: fits = value.is_number(); break;
     case OptionKind::kText: fits = value.is_string(); break;
     case OptionKind::kList:
@@ -77,7 +84,7 @@ Json parse_option_text(const OptionField& field, const std::string& text) {
       if (text != "true" && text != "false") refuse(field, text, "command line");
       value = text == "true";
       break;
-    case OptionKind::kInt: value = parse(int64_t{}); break;
+    case OptionKind::kInt: value = is_word(field, text) ? Json(text) : parse(int64_t{}); break;
     case OptionKind::kNumber: value = parse(double{}); break;
     case OptionKind::kText: value = text; break;
     case OptionKind::kList: value = Json::array({text}); break;

@@ -13,4 +13,9 @@ inline Compute resolve_compute(const gate::RunOptions& o) {
                                  .recompute = o.gradient_checkpointing, .graph = o.torch_compile});
 }
 
+// What a stage's result depends on beside its options. The CPU's arithmetic is the plain case and is not named.
+inline void name_compute(base::Json& key_options, const Compute& compute) {
+  if (compute.device != "cpu") key_options["compute"] = {{"device", compute.device}, {"precision", compute.precision}};
+}
+
 }  // namespace picochat::factory

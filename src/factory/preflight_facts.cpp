@@ -15,6 +15,8 @@
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/sample.hpp"
 #include "picochat/corpus/source_record.hpp"
+#include "picochat/model/device.hpp"
+#include "picochat/model/kernel_check.hpp"
 #include "picochat/model/transformer.hpp"
 #include "picochat/tokenizer/train.hpp"
 
@@ -183,15 +185,13 @@ void add_source_records(const RunContext& run, gate::CorpusFacts& facts) {
 }
 
 std::optional<int64_t> planned_peak_bytes(const gate::RunOptions& options, const gate::ModelConfig& config, const std::string& device) {
-  if (options.gradient_checkpointing && device == "cuda") return {};
   const bool cuda = device == "cuda", half = cuda && options.precision != "float32";
   const int64_t parameters = config.parameter_count();
   // Flat float32 buffers: parameters, gradients, two moments; the half-precision copy that computes.
   int64_t flat = 4 * 4 * parameters + (half ? 2 * parameters : 0);
   if (options.base_ema_decay > 0 || options.sft_ema_decay > 0) flat += 4 * parameters;
-  if (options.loss_spike_rollback) flat += 3 * 4 * parameters + (options.base_ema_decay > 0 ? 4 * parameters : 0);
-  model::TransformerOptions arena;
-  if (half) arena.dtype = options.precision == "fp16" ? at::kHalf : at::kBFloat16;
+  if (options.loss_spike_rollback && !cuda) flat += 3 * 4 * parameters + (options.base_ema_decay > 0 ? 4 * parameters : 0);
+  const model::TransformerOptions arena{.dtype = half ? at::kBFloat16 : at::kFloat, .device_kernels = cuda, .recompute = cuda && options.gradient_checkpointing};
   const int64_t rows = std::max(options.base_batch_size, options.sft_batch_size);
   return flat + model::Transformer::arena_bytes(config, rows, config.context_size, true, arena) + (cuda ? kProcessBytesCuda : kProcessBytesCpu);
 }
@@ -199,8 +199,9 @@ std::optional<int64_t> planned_peak_bytes(const gate::RunOptions& options, const
 gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir, int64_t vocab_size) {
   gate::DeviceFacts facts;
   struct statvfs disk {};
-  facts.deferred = options.device == "cuda";  // planned here, trained elsewhere
-  facts.resolved = facts.deferred ? "cuda" : "cpu";
+  const bool here = options.device != "cpu" && !model::why_no_cuda();
+  facts.deferred = options.device == "cuda" && !here;  // planned here, trained elsewhere
+  facts.resolved = here || facts.deferred ? "cuda" : "cpu";
   facts.predicted_peak_bytes = planned_peak_bytes(options, gate::model_config(options, vocab_size), facts.resolved);
   auto speed = speed_of_earlier_runs(options, run_dir, facts.resolved);
   if (!speed) speed = speed_of_sanity(options, run_dir, facts.resolved);
@@ -209,6 +210,16 @@ gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_
     facts.throughput_source = cat(speed->source, " ", speed->where);
   }
   if (facts.deferred) return facts;
+  if (::statvfs(run_dir.c_str(), &disk) == 0) facts.disk_free_bytes = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
+  if (here) {
+    const auto gpu = model::describe_device(at::Device(at::kCUDA, 0));
+    facts.name = gpu.name;
+    facts.count = gpu.count;
+    facts.bf16 = gpu.compute_major >= 8;
+    facts.memory_bytes = model::device_memory(at::Device(at::kCUDA, 0)).total;
+    facts.attention_backends = model::attention_backends(at::Device(at::kCUDA, 0), options.precision == "float32" || !facts.bf16 ? at::kFloat : at::kBFloat16, gate::model_config(options, vocab_size));
+    return facts;
+  }
   facts.name = "cpu";
   std::ifstream cpuinfo("/proc/cpuinfo");
   for (std::string line; std::getline(cpuinfo, line);)
@@ -220,7 +231,6 @@ gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_
   facts.bf16 = false;
   facts.memory_bytes = usable_memory();
   facts.attention_backends = {"auto", "math"};
-  if (::statvfs(run_dir.c_str(), &disk) == 0) facts.disk_free_bytes = static_cast<int64_t>(disk.f_bavail) * static_cast<int64_t>(disk.f_frsize);
   return facts;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "external_stage.hpp"
+#include "micro_batch.hpp"
 #include "picochat/base/build_info.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -163,8 +164,9 @@ RunOutcome preflight_outcome(const RunContext& run) {
 
 }  // namespace
 
-RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& resolved, const std::string& command) {
+RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& given, const std::string& command) {
   const double started = base::monotonic_seconds();
+  gate::ResolvedRunOptions resolved = given;
   const auto& options = resolved.options;
   refuse_unbuilt(options, "run tiny");
   if (options.n_seeds > 1) return run_seeds(files, resolved, command);
@@ -172,6 +174,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& res
   if (!options.preflight_only) {
     compute = resolve_compute(options);
     const auto precision = resolved.source.find("precision");
+    settle_micro_batch(resolved.options, compute);
     if (compute.device == "cpu") explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
   }
   const Path dir = options.out_dir;

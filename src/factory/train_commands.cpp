@@ -82,6 +82,7 @@ base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseO
                .options = picked(options, training_fields("base_", kModelFields))};
   key.options.update(picked(options, {"val_tokens", "base_dataset_mode", "split_mode"}));
   key.options["log_every"] = given.log_every;
+  name_compute(key.options, compute);
   return outcome(once(files, cache, dir, key, "train_report.json", [&] {
     return train_base(training(files, options, compute, tokenizer, options.base_learning_rate, key), corpus, shards);
   }), dir, "train_report.json");
@@ -101,6 +102,7 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
                .options = picked(options, sft_fields(options))};
   key.options["val_fraction"] = options.val_fraction;
   key.options["log_every"] = options.log_every;
+  name_compute(key.options, compute);
   return outcome(once(files, cache, dir, key, "sft_report.json", [&] {
     auto s = training(files, options, compute, tokenizer, options.sft_learning_rate, key);
     s.sample_prompt = options.sample_prompt;

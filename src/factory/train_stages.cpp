@@ -19,6 +19,7 @@ void base_stage(RunContext& run) {
   StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(run.at("base/token_shards")).hex()}, {"tokenizer", run.tokenizer_digest().hex()}},
                .options = run.picked(training_fields("base_", kModelFields))};
   key.options.update(run.picked({"val_tokens", "base_dataset_mode", "split_mode"}));
+  name_compute(key.options, run.compute);
   refuse_changed_training(run.cache, run.files, key, run.at("base"), "--fresh base");
   // What later stages read: a bundle leaves last_checkpoint out, and a run restored from it must not train again.
   run_stage(run, 5, key, {"base/checkpoint", "base/train_report.json"}, [&] {
@@ -30,9 +31,10 @@ void base_stage(RunContext& run) {
 }
 
 void sft_stage(RunContext& run) {
-  const StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", digest_of(run.at("base/checkpoint")).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
+  StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", digest_of(run.at("base/checkpoint")).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
                                                 {"chat", base::sha256_file(run.chat_input).hex()}},
-                     .options = run.picked(sft_fields(run.options()))};
+               .options = run.picked(sft_fields(run.options()))};
+  name_compute(key.options, run.compute);
   refuse_changed_training(run.cache, run.files, key, run.at("sft"), "--fresh sft");
   run_stage(run, 6, key, {"sft/checkpoint", "sft/sft_report.json"}, [&] {
     auto s = stage_training(run, "sft", run.preflight.budget.sft_effective_learning_rate, key);

@@ -11,6 +11,7 @@ void add_stage(base::OptionTable<S>& t, const std::string& prefix) {
   for (const auto& field : kStageFields) {
     auto& added = t.adopt(run, prefix + field, field == "steps" ? "max_steps" : field).in("Training");
     if (field == "steps") added.alias("--steps");
+    if (field == "batch_size") added.choose({}).help = "sequences per micro-batch";  // "auto" is of `run tiny`, which keeps the sequences of a step
   }
   for (const auto& field : kLoopFields) t.adopt(run, field, field).in("Training");
 }

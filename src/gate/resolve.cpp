@@ -125,8 +125,13 @@ std::string to_text(OptionSource source) {
   return "";
 }
 
-ResolvedRunOptions resolve_run_options(const Json& flags, const ResolveContext& context) {
+ResolvedRunOptions resolve_run_options(const Json& given_flags, const ResolveContext& context) {
   ResolvedRunOptions run;
+  Json flags = given_flags;
+  if (const auto batch = flags.find("base_batch_size"); batch != flags.end() && *batch == "auto") {
+    flags.erase(batch);
+    run.options.base_batch_auto = true;
+  }
   for (const auto& field : run_options().fields()) run.source[field.name] = OptionSource::kDefault;
 
   RunOptions typed;  // checks every flag before any file is read

@@ -116,7 +116,11 @@ void add_stage(Table& t, const Stage& s) {
   const char* group = s.group;
   auto name = [&](const char* field) { return std::string(s.prefix) + "_" + field; };
   t.add(name("steps"), s.steps, "optimizer steps").at_least(1).in(group);
-  t.add(name("batch_size"), s.batch_size, "sequences per micro-batch and rank").at_least(1).in(group);
+  auto& batch = t.add(name("batch_size"), s.batch_size, "sequences per micro-batch and rank").at_least(1).in(group);
+  if (std::string(s.prefix) == "base") {
+    batch.choose({"auto"});
+    batch.help += "; auto: the largest that the device's memory takes";
+  }
   t.add(name("grad_accum_steps"), s.grad_accum_steps, "micro-batches per step").at_least(1).in(group);
   t.add(name("learning_rate"), s.learning_rate, "peak learning rate").more_than(0).in(group);
   t.add(name("lr_warmup_steps"), s.lr_warmup_steps, "linear warm-up").at_least(0).in(group);

@@ -4,10 +4,6 @@
 
 #include <ATen/Context.h>
 
-#ifdef PICOCHAT_CUDA
-#include <ATen/cuda/CUDAContext.h>
-#endif
-
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/model/device.hpp"
@@ -40,18 +36,14 @@ void set_global_modes(const ComputeRequest& options) {
   context.setDeterministicAlgorithms(true, /*warn_only=*/false);
 }
 
-#ifdef PICOCHAT_CUDA
 void describe(Compute& compute, bool tf32) {
-  const auto* properties = at::cuda::getDeviceProperties(compute.options.device.index());
-  compute.name = properties->name;
+  const auto device = describe_device(compute.options.device);
+  compute.name = device.name;
   compute.peak_flops = datasheet_flops(compute.name, compute.precision, tf32);
-  if (compute.options.dtype == at::kBFloat16 && properties->major < 8)
+  if (compute.options.dtype == at::kBFloat16 && device.compute_major < 8)
     throw base::environment_error({.what = "this GPU does not compute in bfloat16", .where = compute.name, .expected = "compute capability 8.0 or newer",
-                                   .found = cat(properties->major, ".", properties->minor), .remedy = "use --precision float32, or a newer GPU"});
+                                   .found = cat(device.compute_major, ".", device.compute_minor), .remedy = "use --precision float32, or a newer GPU"});
 }
-#else
-void describe(Compute&, bool) {}
-#endif
 
 // The rank's own device under a launcher, else the first.
 int device_index() {
@@ -88,6 +80,7 @@ Compute resolve_compute(const ComputeRequest& options) {
                                    .remedy = "use --attn-backend cudnn, the fastest that comes with LibTorch on Hopper, or auto"});
   set_global_modes(options);
   compute.options.device = at::Device(at::kCUDA, static_cast<c10::DeviceIndex>(device_index()));
+  use_device(compute.options.device);
   compute.precision = options.precision == "float32" ? "float32" : "bf16";
   compute.options.dtype = compute.precision == "bf16" ? at::kBFloat16 : at::kFloat;
   compute.options.recompute = options.recompute;

@@ -4,6 +4,7 @@
 #include "picochat/base/text.hpp"
 
 #ifdef PICOCHAT_CUDA
+#include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -19,11 +20,24 @@ namespace picochat::model {
 std::optional<std::string> why_no_cuda() {
   int count = 0;
   const cudaError_t error = cudaGetDeviceCount(&count);
+  int driver = 0;
+  if (error == cudaErrorInsufficientDriver && cudaDriverGetVersion(&driver) == cudaSuccess && driver == 0)
+    return "no NVIDIA driver is installed here (in a container: it was started without its GPUs)";
   if (error == cudaErrorInsufficientDriver)
     return "the NVIDIA driver is older than this build's CUDA needs (580 or newer for CUDA 13): update it, install cuda-compat, or point PICOCHAT_TORCH_ROOT at a LibTorch for CUDA 12";
   if (error != cudaSuccess) return base::cat("CUDA says: ", cudaGetErrorString(error));
   if (count == 0) return "no NVIDIA GPU is visible (look at nvidia-smi and CUDA_VISIBLE_DEVICES)";
   return std::nullopt;
+}
+
+DeviceDescription describe_device(at::Device device) {
+  if (!device.is_cuda()) return {"cpu", 1, 0, 0};
+  const auto* properties = at::cuda::getDeviceProperties(device.index());
+  return {properties->name, c10::cuda::device_count(), properties->major, properties->minor};
+}
+
+void use_device(at::Device device) {
+  if (device.is_cuda()) c10::cuda::set_device(device.index());
 }
 
 DeviceMemory device_memory(at::Device device) {
@@ -104,6 +118,8 @@ void CapturedWork::replay() {
 #else
 
 std::optional<std::string> why_no_cuda() { return "this build has no CUDA (it was configured without nvcc or with PICOCHAT_CUDA=OFF)"; }
+DeviceDescription describe_device(at::Device) { return {"cpu", 1, 0, 0}; }
+void use_device(at::Device) {}
 DeviceMemory device_memory(at::Device) { return {}; }
 int64_t peak_device_bytes(at::Device) { return 0; }
 void reset_peak_device_bytes(at::Device) {}

@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "model/device_optimizer.hpp"
+#include "model/ops/device_attention.hpp"
 #include "model/weights.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/error.hpp"
@@ -291,6 +292,16 @@ const std::vector<KernelShape>& kernel_shapes() {
 std::vector<KernelError> compare_kernels(at::Device device, at::ScalarType dtype, const KernelShape& shape, const KernelFault& fault) {
   const c10::NoGradGuard no_autograd;
   return Comparison(device, dtype, shape, fault).run();
+}
+
+std::vector<std::string> attention_backends(at::Device device, at::ScalarType dtype, const Config& c) {
+  const c10::NoGradGuard no_autograd;
+  std::vector<std::string> names{"auto", "math"};
+  const auto plain = ops::make_reference_ops(device, dtype);
+  ops::DeviceAttention attention(device, dtype, "auto", *plain);
+  for (const char* name : {"flash", "cudnn", "efficient"})
+    if (device.is_cuda() && attention.try_out(name, {1, c.context_size, c.n_head, c.n_kv_head, c.head_dim(), nullptr}).empty()) names.emplace_back(name);
+  return names;
 }
 
 namespace {

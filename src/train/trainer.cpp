@@ -4,6 +4,8 @@
 #include <cmath>
 #include <limits>
 
+#include <c10/util/Exception.h>
+
 #include "loop_state.hpp"
 #include "stage_clock.hpp"
 #include "picochat/base/clock.hpp"
@@ -425,8 +427,14 @@ class Loop {
 
 TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
                   TrainObserver& observer) {
-  Loop loop(files, options, initial, source, validator, observer);
-  return loop.run();
+  try {
+    Loop loop(files, options, initial, source, validator, observer);
+    return loop.run();
+  } catch (const c10::OutOfMemoryError& error) {
+    const std::string text = error.what_without_backtrace();
+    throw base::environment_error({.what = "the device's memory is too small for this training", .where = cat(options.stage, ", micro-batches of ", source.max_rows(), " sequences"), .found = text.substr(0, text.find('\n')),
+                                   .remedy = cat("choose a smaller micro-batch (--base-batch-size auto keeps the step as it is), add --gradient-checkpointing, or stop what else uses the device")});
+  }
 }
 
 void clear_stage(base::FileSystem& files, const base::Path& folder) {

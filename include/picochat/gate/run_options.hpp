@@ -72,6 +72,7 @@ struct RunOptions {
   // Base training
   int64_t base_steps = 300;
   int64_t base_batch_size = 8;
+  bool base_batch_auto = false;  // --base-batch-size auto: the preset's number stands until the device is known
   int64_t base_grad_accum_steps = 1;
   // Fixes batch x accumulation x ranks, so that the same preset means the same mathematics on any number of GPUs:
   // accumulation is derived from it unless --base-grad-accum-steps is given.

@@ -15,6 +15,16 @@ namespace picochat::model {
 // Whether this build and this host can compute on a CUDA device; else why not, for an error message.
 std::optional<std::string> why_no_cuda();
 
+struct DeviceDescription {
+  std::string name;  // "NVIDIA H100 80GB HBM3"
+  int count = 0;     // of devices that this process sees
+  int compute_major = 0, compute_minor = 0;
+};
+DeviceDescription describe_device(at::Device device);
+
+// Makes it the device that this thread's launches go to.
+void use_device(at::Device device);
+
 // Bytes of the device's memory: free and in all.
 struct DeviceMemory {
   int64_t free = 0, total = 0;

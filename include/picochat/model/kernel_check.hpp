@@ -31,6 +31,10 @@ struct KernelError {
 // On the CPU the bodies of the GPU's kernels run serially. dtype: float32 or bfloat16.
 std::vector<KernelError> compare_kernels(at::Device device, at::ScalarType dtype, const KernelShape& shape, const KernelFault& fault = {});
 
+// The names that --attn-backend may have on this device for a model of this shape: each was run, forward and backward, and agreed with
+// plain operations. "auto" and "math" always do.
+std::vector<std::string> attention_backends(at::Device device, at::ScalarType dtype, const Config& config);
+
 struct KernelTime {
   std::string kernel;
   double microseconds = 0;

@@ -14,6 +14,9 @@ class DeviceAttention {
   // values of the first shape that comes, against `plain`; "auto" takes the first that runs and agrees.
   DeviceAttention(at::Device device, at::ScalarType dtype, std::string choice, Ops& plain);
 
+  // Runs one of the names on random values of this shape. Empty: it agrees with the plain operations; else why not.
+  std::string try_out(const std::string& name, const AttentionShape& shape);
+
   // Empty before the first call.
   const std::string& used() const { return used_; }
 
@@ -28,8 +31,6 @@ class DeviceAttention {
     Tensor lse, first, second;
   };
   void choose(const AttentionShape& shape);
-  // Empty: it agrees; else why not.
-  std::string try_out(const std::string& name, const AttentionShape& shape);
   const std::string& backend_for(const AttentionShape& shape, const DropoutMask& dropout) const;
   Saved run_forward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out);
   void run_backward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
