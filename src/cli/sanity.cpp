@@ -1,4 +1,5 @@
 #include "bind.hpp"
+#include "picochat/factory/doctor.hpp"
 #include "picochat/factory/sanity.hpp"
 #include "subcommands.hpp"
 
@@ -10,7 +11,12 @@ std::vector<Command> sanity_commands() {
     const auto output = factory::run_sanity(files, o);
     base::write_result(o.json ? base::dump(output.json) + "\n" : output.text);
     return output.json.at("status") == "passed" ? base::ExitCode::kDone : base::ExitCode::kBlocked;
-  })};
+  }),
+          bind({"doctor"}, "what this host has and lacks, the driver first", factory::doctor_options(), [](const factory::DoctorOptions& o, const Invocation&) {
+            const auto output = factory::run_doctor(o);
+            base::write_result(o.json ? base::dump(output.json) + "\n" : output.text);
+            return output.json.at("status") == "well" ? base::ExitCode::kDone : base::ExitCode::kEnvironment;
+          })};
 }
 
 }  // namespace picochat::cli
