@@ -29,6 +29,10 @@ Heartbeat::~Heartbeat() {
   }
   stopping_.notify_all();
   thread_.join();
+  try {
+    publish();  // says that it left: silence is no sign of a fault from now on
+  } catch (const std::exception&) {
+  }
 }
 
 void Heartbeat::report(int64_t step, const std::string& phase, bool now) {
@@ -44,7 +48,7 @@ void Heartbeat::publish() {
   std::string text;
   {
     const std::lock_guard lock(mutex_);
-    text = base::dump({{"beat", ++beat_}, {"step", step_}, {"phase", phase_}}, -1);
+    text = base::dump({{"beat", ++beat_}, {"step", step_}, {"phase", phase_}, {"left", stop_}}, -1);
   }
   store_->set(beat_key(place_.attempt, place_.rank), text);
 }
@@ -68,7 +72,8 @@ void Heartbeat::run() {
         const auto text = store_->get(beat_key(place_.attempt, rank));
         if (!text) continue;  // not there yet: connecting has a limit of its own
         const double now = base::monotonic_seconds();
-        if (*text != seen.text) seen = {*text, now};
+        const bool left = base::Json::parse(*text).value("left", false);
+        if (left || *text != seen.text) seen = {*text, now};
         // This process may itself have been stopped: what is not newer than its own sleep says nothing.
         else if (begun - store_answered < 5 * kBeatSeconds && now - seen.at > kSilentSeconds) {
           const auto beat = base::Json::parse(seen.text);

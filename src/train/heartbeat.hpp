@@ -16,7 +16,7 @@ inline constexpr double kBeatSeconds = 1;
 inline constexpr double kSilentSeconds = 20;    // of a rank before the others end; `picochat launch` looks more closely
 inline constexpr const char* kLostPeer = "lost the connection to another rank";
 
-// "beat/<attempt>/<rank>" holds {"beat": 17, "step": 120, "phase": "base"}.
+// "beat/<attempt>/<rank>" holds {"beat": 17, "step": 120, "phase": "base", "left": false}.
 std::string beat_key(const std::string& attempt, int rank);
 
 class Heartbeat {

@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include "loop_state.hpp"
+#include "replicas.hpp"
 #include "stage_clock.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -30,11 +31,11 @@ class Loop {
  public:
   Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
        TrainObserver& observer)
-      : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), layout_(options.config),
+      : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), replicas_(options.group), layout_(options.config),
         transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute),
         optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer, device()) : Optimizer(layout_, options.optimizer, device())),
         parameters_(model::allocate_flat(layout_.size(), device())), gradients_(model::allocate_flat(layout_.size(), device())), spikes_(options.spike),
-        resume_series_(files, options.folder / "resume_checkpoint"), best_series_(files, options.folder / "best") {
+        resume_series_(files, series_folder("resume_checkpoint")), best_series_(files, series_folder("best")) {
     parameters_.copy_(initial);
     if (options_.lora) {
       adapters_ = model::allocate_flat(options_.lora->size(), device());
@@ -50,6 +51,7 @@ class Loop {
 
   TrainResult run() {
     resume();
+    share_state();
     if (options_.spike.rollback) take_snapshot();
     started_ = last_line_ = last_checkpoint_time_ = base::monotonic_seconds();
     std::string stop = stop_reason();
@@ -59,10 +61,10 @@ class Loop {
       console_line(false);
       stop = stop_reason();
       if (options_.spike.rollback && state_.step % options_.spike.snapshot_every == 0) take_snapshot();
-      if (int signal = base::pending_signal()) {
+      if (int signal = replicas_.alone() ? base::pending_signal() : news_.signal) {
         save_for_resume();
         observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "interrupted");
-        base::say(cat(options_.stage, ": interrupted after step ", state_.step, "; run the same command again to go on"));
+        say(cat(options_.stage, ": interrupted after step ", state_.step, "; run the same command again to go on"));
         throw base::Interrupted(signal);
       }
       if (stop.empty() && checkpoint_due()) save_for_resume();
@@ -78,6 +80,33 @@ class Loop {
     at::Tensor parameters, first, second, adapters;
     std::optional<at::Tensor> ema;
   };
+
+  // Only rank 0 has checkpoints; the others see an empty series.
+  base::Path series_folder(const char* name) const { return replicas_.leads() ? options_.folder / name : base::Path(); }
+
+  void say(const std::string& line) const {
+    if (replicas_.leads()) base::say(line);
+  }
+
+  void warn(const std::string& line) const {
+    if (replicas_.leads()) base::warn(line);
+  }
+
+  // Rank 0's state on all ranks, however each of them came to its own.
+  void share_state() {
+    if (replicas_.alone()) return;
+    Json state = to_json(state_);
+    state["resumed_step"] = resumed_step_;
+    state["watch"] = spikes_.state();
+    state = replicas_.spread(state);
+    state_ = loop_state_from_json(state, "rank 0");
+    resumed_step_ = state.at("resumed_step").get<int64_t>();
+    spikes_.restore(state.at("watch"));
+    for (const at::Tensor& values : {parameters_, optimizer_.first_moment(), optimizer_.second_moment()}) replicas_.spread(values);
+    if (ema_) replicas_.spread(*ema_);
+    if (options_.lora) replicas_.spread(adapters_);
+    transformer_.parameters_changed();
+  }
 
   void resume() {
     auto loaded = resume_series_.newest();
@@ -107,7 +136,7 @@ class Loop {
     resume_series_.remove_after(state_.step);
     best_series_.remove_after(state_.step);
     observer_.rewound(state_.step);
-    base::say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
+    say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
   }
 
   // One optimizer step. False when the loop went back to a snapshot instead.
@@ -115,19 +144,21 @@ class Loop {
     const double begun = base::monotonic_seconds();
     const int64_t step = state_.step + 1;
     source_.prepare(step);
-    for (int64_t micro = 0; micro < options_.grad_accum_steps; ++micro) {
+    const auto [first, last] = replicas_.share(options_.grad_accum_steps);
+    for (int64_t micro = first; micro < last; ++micro) {
       source_.fill(micro, batch_);
       auto view = batch_.view();
       view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
       transformer_.accumulate(view, parameters_, gradients_);
     }
-    const double loss = transformer_.take_loss();
     if (options_.lora) {
       options_.lora->project(adapters_, gradients_, adapter_gradients_);
       gradients_.zero_();
     }
     const at::Tensor& trained = options_.lora ? adapters_ : parameters_;
     const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
+    news_ = {.signal = base::pending_signal(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
+    const double loss = replicas_.sum(slopes, transformer_.take_loss(), news_);
     const double norm = std::sqrt(model::squared_norm(slopes));
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     const auto spike = spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN());
@@ -155,6 +186,7 @@ class Loop {
     state_.spike = spikes_.state();
     const double seconds = base::monotonic_seconds() - begun;
     clock_.stepped(seconds, options_.grad_accum_steps * batch_.rows * batch_.length);
+    replicas_.report(step, options_.stage);
     report_step(update, norm, spike, seconds);
     return true;
   }
@@ -162,7 +194,7 @@ class Loop {
   void skip_update(int64_t step) {
     gradients_.zero_();
     observer_.event({{"event", "note"}, {"stage", options_.stage}, {"step", step}, {"note", "loss or gradient not finite: the update was skipped"}});
-    base::warn(cat(options_.stage, " step ", step, ": loss or gradient is not finite; the update was skipped"));
+    warn(cat(options_.stage, " step ", step, ": loss or gradient is not finite; the update was skipped"));
     if (++state_.skipped_in_a_row >= kMaxSkippedInARow)
       throw base::Error(base::ExitCode::kBlocked, {.what = cat("training diverged: ", kMaxSkippedInARow, " steps in a row were not finite"),
                         .where = cat(options_.stage, " step ", step), .remedy = "lower the learning rate, switch on --loss-spike-rollback, or check the data"});
@@ -181,7 +213,7 @@ class Loop {
     state_.spike = spikes_.state();
     observer_.event({{"event", "spike"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss},
                      {"baseline_loss", spike.baseline}, {"spike_ratio", spike.ratio}, {"threshold", options_.spike.threshold}});
-    base::warn(cat(options_.stage, " step ", state_.step, ": loss spike, ", fixed(state_.train_loss, 4), " is ", fixed(spike.ratio, 2),
+    warn(cat(options_.stage, " step ", state_.step, ": loss spike, ", fixed(state_.train_loss, 4), " is ", fixed(spike.ratio, 2),
                    " x the running mean ", fixed(spike.baseline, 4), " (threshold ", fixed(options_.spike.threshold, 2), ")"));
   }
 
@@ -228,7 +260,7 @@ class Loop {
     resume_series_.remove_after(state_.step);
     observer_.rewound(state_.step);
     observer_.event(event);
-    base::warn(cat(options_.stage, " step ", step, ": loss spike; back to step ", state_.step, ", learning rate x ", scale));
+    warn(cat(options_.stage, " step ", step, ": loss spike; back to step ", state_.step, ", learning rate x ", scale));
   }
 
   bool evaluation_due() const {
@@ -237,12 +269,13 @@ class Loop {
 
   void evaluate() {
     const double begun = base::monotonic_seconds();
-    const ValidationResult raw = validator_.run(transformer_, parameters_);
+    if (!replicas_.alone()) replicas_.require_agreement(model::squared_norm(parameters_), state_.step);
+    const ValidationResult raw = replicas_.validate(validator_, transformer_, parameters_);
     Json event{{"event", "eval"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss}};
     event.update(to_json(raw));
     ValidationResult judged = raw;
     if (ema_) {
-      judged = validator_.run(transformer_, *ema_);
+      judged = replicas_.validate(validator_, transformer_, *ema_);
       event["ema_val_loss"] = judged.loss;
       event["ema_val_bpb"] = judged.bytes ? Json(judged.bpb) : Json(nullptr);
       event["ema_decay"] = options_.ema_decay;
@@ -254,12 +287,7 @@ class Loop {
       state_.best_metric = metric;
       state_.best_step = state_.step;
       state_.evals_without_improvement = 0;
-      std::error_code ignored;
-      if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
-      const double saving = base::monotonic_seconds();
-      save_checkpoint(files_, best_series_.path(state_.step), weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event));
-      clock_.saved(base::monotonic_seconds() - saving);
-      saved = base::monotonic_seconds() - saving;
+      if (replicas_.leads()) saved = save_best(event);
     } else {
       ++state_.evals_without_improvement;
     }
@@ -272,6 +300,17 @@ class Loop {
     observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "in_progress");
     console_line(true);
     evaluated_since_checkpoint_ = true;
+  }
+
+  // Returns the seconds that it took.
+  double save_best(const Json& event) {
+    std::error_code ignored;
+    if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
+    const double saving = base::monotonic_seconds();
+    save_checkpoint(files_, best_series_.path(state_.step), weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event));
+    const double seconds = base::monotonic_seconds() - saving;
+    clock_.saved(seconds);
+    return seconds;
   }
 
   CheckpointContent weights_content(const at::Tensor& parameters, const std::string& weights, const std::string& kind, const Json* evaluation) const {
@@ -295,12 +334,18 @@ class Loop {
     if (state_.step % std::max<int64_t>(1, options_.spike.rollback ? options_.spike.snapshot_every : 1) != 0) return false;
     if (evaluated_since_checkpoint_) return true;
     if (options_.checkpoint_every_steps > 0 && state_.step % options_.checkpoint_every_steps == 0) return true;
-    return options_.checkpoint_minutes > 0 && base::monotonic_seconds() - last_checkpoint_time_ >= 60 * options_.checkpoint_minutes;
+    return replicas_.alone() ? save_is_due() : news_.save_is_due;
   }
+
+  bool save_is_due() const { return options_.checkpoint_minutes > 0 && base::monotonic_seconds() - last_checkpoint_time_ >= 60 * options_.checkpoint_minutes; }
 
   // With rollback on, what is saved is always a snapshot, so that a resumed run can roll back to the
   // same place as an undisturbed one.
   void save_for_resume() {
+    if (!replicas_.leads()) {
+      evaluated_since_checkpoint_ = false;
+      return;
+    }
     const bool live = !snapshot_ || snapshot_->state.step == state_.step;
     const LoopState& state = live ? state_ : snapshot_->state;
     const auto present = resume_series_.steps();
@@ -338,12 +383,15 @@ class Loop {
   std::string stop_reason() const {
     if (state_.step >= options_.max_steps) return "max_steps";
     if (options_.early_stop_patience > 0 && state_.evals_without_improvement >= options_.early_stop_patience) return "early_stop";
-    if (options_.max_minutes > 0 && base::monotonic_seconds() - started_ >= 60 * options_.max_minutes && state_.step > 0) return "max_minutes";
+    if (state_.step > 0 && (replicas_.alone() ? time_is_over() : news_.time_is_over)) return "max_minutes";
     if (options_.stop_when && options_.stop_when()) return "stopped";
     return "";
   }
 
+  bool time_is_over() const { return options_.max_minutes > 0 && base::monotonic_seconds() - started_ >= 60 * options_.max_minutes; }
+
   void console_line(bool evaluated) {
+    if (!replicas_.leads()) return;
     const double now = base::monotonic_seconds();
     if (!evaluated && now - last_line_ < kConsoleSeconds) return;
     last_line_ = now;
@@ -361,6 +409,8 @@ class Loop {
   TrainResult finish(const std::string& stop) {
     if (state_.step != options_.max_steps && (state_.latest_eval.is_null() || state_.latest_eval.at("step") != state_.step)) evaluate();
     TrainResult result{.steps = state_.step, .stop_reason = stop, .best_step = state_.best_step};
+    if (!replicas_.leads()) return result;
+    replicas_.report(state_.step, cat(options_.stage, " checkpoints"));
     result.checkpoint = options_.folder / "checkpoint";
     result.last_checkpoint = options_.folder / "last_checkpoint";
     republish(result.last_checkpoint, weights_content(parameters_, "raw", "final", &state_.latest_eval));
@@ -406,6 +456,8 @@ class Loop {
   BatchSource& source_;
   Validator& validator_;
   TrainObserver& observer_;
+  Replicas replicas_;
+  LocalNews news_;  // as the ranks agreed in the last step
   model::StreamScope stream_{options_.compute.device};
   model::ParameterLayout layout_;
   model::Transformer transformer_;

@@ -27,26 +27,24 @@ class WindowValidator final : public Validator {
   WindowValidator(const TokenStream& stream, int64_t context_size, int64_t batch_size, bool isolate_documents, std::vector<uint32_t> bytes)
       : stream_(stream), context_(context_size), batch_(batch_size), isolate_(isolate_documents), bytes_(std::move(bytes)) {}
 
-  ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters) override {
-    const int64_t windows = (stream_.size() - 1) / context_;
-    std::vector<SequenceScore> scores;
+  int64_t batches() const override { return ((stream_.size() - 1) / context_ + batch_ - 1) / batch_; }
+
+  void score(int64_t number, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) override {
+    const int64_t windows = (stream_.size() - 1) / context_, first = number * batch_;
     std::vector<float> nll(static_cast<size_t>(batch_ * context_));
     MicroBatch batch;
-    for (int64_t first = 0; first < windows; first += batch_) {
-      batch.rows = std::min(batch_, windows - first);
-      batch.length = context_;
-      batch.tokens.resize(static_cast<size_t>(batch.rows * context_));
-      batch.targets.resize(batch.tokens.size());
-      batch.segment_start.resize(isolate_ ? batch.tokens.size() : 0);
-      for (int64_t row = 0; row < batch.rows; ++row) fill_window(stream_, (first + row) * context_, row, isolate_, batch);
-      transformer.score(batch.view(), parameters, nll.data());
-      for (int64_t row = 0; row < batch.rows; ++row) {
-        SequenceScore score;
-        for (int64_t i = row * context_; i < (row + 1) * context_; ++i) score.add(nll[static_cast<size_t>(i)], bytes_[static_cast<size_t>(batch.targets[static_cast<size_t>(i)])]);
-        scores.push_back(score);
-      }
+    batch.rows = std::min(batch_, windows - first);
+    batch.length = context_;
+    batch.tokens.resize(static_cast<size_t>(batch.rows * context_));
+    batch.targets.resize(batch.tokens.size());
+    batch.segment_start.resize(isolate_ ? batch.tokens.size() : 0);
+    for (int64_t row = 0; row < batch.rows; ++row) fill_window(stream_, (first + row) * context_, row, isolate_, batch);
+    transformer.score(batch.view(), parameters, nll.data());
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      SequenceScore score;
+      for (int64_t i = row * context_; i < (row + 1) * context_; ++i) score.add(nll[static_cast<size_t>(i)], bytes_[static_cast<size_t>(batch.targets[static_cast<size_t>(i)])]);
+      scores.push_back(score);
     }
-    return summarize(scores);
   }
 
  private:
@@ -65,32 +63,29 @@ class SftValidator final : public Validator {
     rows_ = pack_best_fit(examples, order, context_size);
   }
 
-  ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters) override {
-    std::vector<SequenceScore> scores;
+  int64_t batches() const override { return (static_cast<int64_t>(rows_.size()) + batch_ - 1) / batch_; }
+
+  void score(int64_t number, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) override {
+    const int64_t first = number * batch_;
     MicroBatch batch;
-    std::vector<float> nll;
-    const auto count = static_cast<int64_t>(rows_.size());
-    for (int64_t first = 0; first < count; first += batch_) {
-      fill_packed(examples_, rows_.data() + first, std::min(batch_, count - first), context_, 1, batch);
-      nll.resize(batch.tokens.size());
-      transformer.score(batch.view(), parameters, nll.data());
-      for (int64_t row = 0; row < batch.rows; ++row) {
-        SequenceScore score;
-        int32_t segment = -1;
-        for (int64_t i = row * batch.length; i < (row + 1) * batch.length; ++i) {
-          const auto cell = static_cast<size_t>(i);
-          if (batch.segment_start[cell] != segment) {  // the next conversation of this row
-            if (score.tokens > 0) scores.push_back(score);
-            score = {};
-            segment = batch.segment_start[cell];
-          }
-          if (batch.weights[cell] == 0) continue;
-          score.add(nll[cell], bytes_[static_cast<size_t>(batch.targets[cell])]);
+    fill_packed(examples_, rows_.data() + first, std::min(batch_, static_cast<int64_t>(rows_.size()) - first), context_, 1, batch);
+    std::vector<float> nll(batch.tokens.size());
+    transformer.score(batch.view(), parameters, nll.data());
+    for (int64_t row = 0; row < batch.rows; ++row) {
+      SequenceScore score;
+      int32_t segment = -1;
+      for (int64_t i = row * batch.length; i < (row + 1) * batch.length; ++i) {
+        const auto cell = static_cast<size_t>(i);
+        if (batch.segment_start[cell] != segment) {  // the next conversation of this row
+          if (score.tokens > 0) scores.push_back(score);
+          score = {};
+          segment = batch.segment_start[cell];
         }
-        if (score.tokens > 0) scores.push_back(score);
+        if (batch.weights[cell] == 0) continue;
+        score.add(nll[cell], bytes_[static_cast<size_t>(batch.targets[cell])]);
       }
+      if (score.tokens > 0) scores.push_back(score);
     }
-    return summarize(scores);
   }
 
  private:
@@ -101,6 +96,12 @@ class SftValidator final : public Validator {
 };
 
 }  // namespace
+
+ValidationResult Validator::run(model::Transformer& transformer, const at::Tensor& parameters) {
+  std::vector<SequenceScore> scores;
+  for (int64_t batch = 0; batch < batches(); ++batch) score(batch, transformer, parameters, scores);
+  return summarize(scores);
+}
 
 ValidationResult summarize(const std::vector<SequenceScore>& scores) {
   double nats = 0, text_nats = 0;

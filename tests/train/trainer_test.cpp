@@ -10,6 +10,7 @@
 #include <ATen/ATen.h>
 
 #include "fixture.hpp"
+#include "small_world.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/safetensors.hpp"
@@ -19,74 +20,8 @@
 namespace picochat::train {
 namespace {
 
-using testing::build_shards;
-using testing::byte_tokenizer;
-using testing::some_documents;
-using testing::TemporaryFolder;
-
-model::Config small_config() {
-  model::Config config;
-  config.vocab_size = static_cast<int64_t>(byte_tokenizer()->vocab_size());
-  config.context_size = 32;
-  config.n_embd = 32;
-  config.n_head = 4;
-  config.n_kv_head = 2;
-  config.n_layer = 2;
-  config.norm_type = model::NormType::kRmsNorm;
-  config.position_encoding = model::PositionEncoding::kRope;
-  config.activation = model::Activation::kSwiglu;
-  config.tie_embeddings = config.qk_norm = true;
-  config.linear_bias = false;
-  return config;
-}
-
-// Records events; optionally raises a signal after a step.
-class Recorder final : public TrainObserver {
- public:
-  void event(const base::Json& event) override {
-    base::Json kept = event;
-    kept.erase("timing");
-    if (event.at("event") == "step" && event.at("step") == signal_after) std::raise(SIGTERM);
-    events.push_back(kept);
-  }
-  void rewound(int64_t step) override {
-    std::erase_if(events, [&](const base::Json& e) { return e.at("step").get<int64_t>() > step; });
-  }
-  void progress(int64_t, const base::Json&, double, const std::string& status) override { last_status = status; }
-  std::vector<base::Json> events;
-  std::string last_status;
-  int64_t signal_after = -1;
-};
-
-struct World {
-  TemporaryFolder folder;
-  std::shared_ptr<const TokenShards> shards = build_shards(folder.path() / "shards", some_documents(40));
-  Split split = split_tokens(shards, 1500, 32);
-  model::Config config = small_config();
-  at::Tensor initial = model::allocate_flat(model::ParameterLayout(config).size());
-  WindowSource source{split.train, {.context_size = 32, .batch_size = 4, .grad_accum_steps = 2, .seed = 1}};
-  std::unique_ptr<Validator> validator = window_validator(split.validation, 32, 4, false, byte_lengths(*byte_tokenizer()));
-  World() {
-    base::install_signal_handlers();
-    base::clear_pending_signal();
-    model::initialize(config, 1, initial);
-  }
-  TrainerOptions options(const std::string& name, int64_t steps = 12) const {
-    TrainerOptions o;
-    o.stage = "base";
-    o.folder = folder.path() / name;
-    o.config = config;
-    o.max_steps = steps;
-    o.grad_accum_steps = 2;
-    o.learning_rate = {.peak = 3e-3, .warmup_steps = 2, .max_steps = steps, .decay = "cosine", .min_ratio = 0.1};
-    o.grad_clip = 1;
-    o.eval_every = 4;
-    o.checkpoint_minutes = 0;
-    o.fingerprint = "test";
-    return o;
-  }
-  TrainResult run(const TrainerOptions& o, Recorder& recorder) { return train(base::real_file_system(), o, initial, source, *validator, recorder); }
-};
+using testing::Recorder;
+using testing::World;
 
 std::string weights(const base::Path& checkpoint) { return base::read_file(checkpoint / "model.safetensors"); }
 

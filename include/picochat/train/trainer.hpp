@@ -15,6 +15,7 @@
 #include "picochat/train/checkpoint.hpp"
 #include "picochat/train/lora.hpp"
 #include "picochat/train/optimizer.hpp"
+#include "picochat/train/process_group.hpp"
 #include "picochat/train/schedule.hpp"
 #include "picochat/train/spike_watch.hpp"
 #include "picochat/train/validation.hpp"
@@ -29,7 +30,7 @@ struct TrainerOptions {
   model::Config config;
   model::TransformerOptions compute;  // where and in which precision
   int64_t max_steps = 1;
-  int64_t grad_accum_steps = 1;
+  int64_t grad_accum_steps = 1;    // micro-steps of an optimizer step, on all ranks together
   LearningRateSchedule learning_rate;
   OptimizerOptions optimizer;
   double weight_decay = 0.01;
@@ -46,6 +47,7 @@ struct TrainerOptions {
   int64_t checkpoint_every_steps = 0;  // 0: off
   int64_t keep_checkpoints = 2;
   std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
+  std::shared_ptr<ProcessGroup> group; // null: one process
   std::shared_ptr<const Lora> lora;    // null: all weights are trained
   uint64_t lora_seed = 0;
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
@@ -66,6 +68,14 @@ class TrainObserver {
   virtual void progress(int64_t step, const base::Json& latest_eval, double train_loss, const std::string& status) = 0;
 };
 
+// Of the ranks that write nothing.
+class SilentObserver final : public TrainObserver {
+ public:
+  void event(const base::Json&) override {}
+  void rewound(int64_t) override {}
+  void progress(int64_t, const base::Json&, double, const std::string&) override {}
+};
+
 struct TrainResult {
   int64_t steps = 0;
   std::string stop_reason;          // max_steps, early_stop, max_minutes
@@ -78,7 +88,8 @@ struct TrainResult {
 
 // Trains from `initial` (flat, not changed) or from the newest checkpoint in <folder>/resume_checkpoint that
 // verifies. Publishes <folder>/checkpoint (selected by validation) and <folder>/last_checkpoint.
-// On a signal: saves, then throws base::Interrupted.
+// On a signal: saves, then throws base::Interrupted. With a group every rank calls this with the same options and data; rank 0 alone reads
+// and writes files and tells its observer, and the other ranks' results hold no paths.
 TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
                   TrainObserver& observer);
 

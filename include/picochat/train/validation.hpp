@@ -39,7 +39,10 @@ ValidationResult summarize(const std::vector<SequenceScore>& scores);
 class Validator {
  public:
   virtual ~Validator() = default;
-  virtual ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters) = 0;
+  // The held-out tokens in batches, so that ranks can share them; a score does not depend on what else is in its batch.
+  virtual int64_t batches() const = 0;
+  virtual void score(int64_t batch, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) = 0;  // appends
+  ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters);
 };
 
 // Non-overlapping windows over the whole validation stream. byte_lengths[id]: bytes a token stands for.

@@ -1,0 +1,93 @@
+#include "replicas.hpp"
+
+#include <cstring>
+
+#include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
+
+namespace picochat::train {
+
+Replicas::Replicas(std::shared_ptr<ProcessGroup> group) : group_(std::move(group)) {
+  if (!group_) return;
+  rank_ = group_->rank();
+  world_ = group_->world_size();
+}
+
+std::pair<int64_t, int64_t> Replicas::share(int64_t micro_steps) const {
+  if (micro_steps % world_)
+    throw base::usage_error({.what = base::cat("a step of ", micro_steps, " micro-batches cannot be shared equally"), .where = "grad_accum_steps", .expected = base::cat("a multiple of ", world_, " ranks")});
+  const int64_t each = micro_steps / world_;
+  return {rank_ * each, (rank_ + 1) * each};
+}
+
+LocalNews Replicas::agree(const LocalNews& news, double& loss) {
+  if (alone()) return news;
+  const auto ranks = group_->all_gather(std::vector<double>{loss, static_cast<double>(news.signal), news.save_now ? 1.0 : 0.0, news.time_is_over ? 1.0 : 0.0, news.save_is_due ? 1.0 : 0.0});
+  LocalNews agreed{.time_is_over = ranks[0][3] != 0, .save_is_due = ranks[0][4] != 0};
+  loss = 0;
+  for (const auto& rank : ranks) {
+    loss += rank[0];
+    agreed.signal = std::max(agreed.signal, static_cast<int>(rank[1]));
+    agreed.save_now = agreed.save_now || rank[2] != 0;
+  }
+  return agreed;
+}
+
+double Replicas::sum(const at::Tensor& gradients, double loss, LocalNews& news) {
+  if (alone()) return loss;
+  group_->all_reduce_sum(gradients);
+  news = agree(news, loss);
+  return loss;
+}
+
+void Replicas::spread(const at::Tensor& values) const {
+  if (!alone()) group_->broadcast(values);
+}
+
+base::Json Replicas::spread(const base::Json& value) const {
+  return alone() ? value : base::Json::parse(group_->broadcast(base::dump(value, -1)));
+}
+
+ValidationResult Replicas::validate(Validator& validator, model::Transformer& transformer, const at::Tensor& parameters) const {
+  if (alone()) return validator.run(transformer, parameters);
+  // A batch's scores travel as: how many, then they.
+  std::string mine;
+  for (int64_t batch = rank_; batch < validator.batches(); batch += world_) {
+    std::vector<SequenceScore> scores;
+    validator.score(batch, transformer, parameters, scores);
+    const auto count = static_cast<uint64_t>(scores.size());
+    mine.append(reinterpret_cast<const char*>(&count), sizeof count);
+    mine.append(reinterpret_cast<const char*>(scores.data()), scores.size() * sizeof(SequenceScore));
+  }
+  const auto parts = group_->all_gather(mine);
+  std::vector<size_t> at(parts.size(), 0);
+  std::vector<SequenceScore> all;
+  for (int64_t batch = 0; batch < validator.batches(); ++batch) {
+    const auto rank = static_cast<size_t>(batch % world_);
+    uint64_t count = 0;
+    std::memcpy(&count, parts[rank].data() + at[rank], sizeof count);
+    at[rank] += sizeof count;
+    const size_t before = all.size();
+    all.resize(before + count);
+    std::memcpy(all.data() + before, parts[rank].data() + at[rank], count * sizeof(SequenceScore));
+    at[rank] += count * sizeof(SequenceScore);
+  }
+  return summarize(all);
+}
+
+void Replicas::require_agreement(double checksum, int64_t step) const {
+  if (alone()) return;
+  const auto all = group_->all_gather(std::vector<double>{checksum});
+  std::vector<std::string> others;
+  for (size_t rank = 1; rank < all.size(); ++rank)
+    if (std::memcmp(all[rank].data(), all[0].data(), sizeof(double)) != 0) others.push_back(base::cat(rank));
+  if (!others.empty())
+    throw base::environment_error({.what = base::cat("the ranks disagree: the weights of rank ", base::join(others, ", "), " are not those of rank 0"), .where = base::cat("step ", step),
+                                   .remedy = "a fault of memory or hardware, most likely: check those hosts; the same command goes on from the last checkpoint, which is older than this"});
+}
+
+void Replicas::report(int64_t step, const std::string& phase) const {
+  if (group_) group_->report(step, phase);
+}
+
+}  // namespace picochat::train
