@@ -22,6 +22,7 @@ template <typename S, typename Engine>
 Command bind_output(std::vector<std::string> words, std::string summary, const base::OptionTable<S>& table, Engine engine, bool gates = false) {
   return bind(std::move(words), std::move(summary), table, [engine, gates](const S& options, const Invocation&) {
     const auto output = engine(options);
+    if (output.json.is_null() && output.text.empty()) return base::ExitCode::kDone;  // a rank that is not rank 0
     bool json = false;
     if constexpr (requires { options.json; }) json = options.json;
     base::write_result(json ? base::dump(output.json) + "\n" : output.text);

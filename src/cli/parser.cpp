@@ -105,9 +105,19 @@ std::vector<std::string> flags_of(const Command& command) {
                            .remedy = near.empty() ? cat("see ", prefix, " --help") : cat("did you mean ", prefix, " ", near, "?")});
 }
 
+// The list field that takes what stands after "--": another command with flags of its own.
+const base::OptionField* rest_field(const Command& command) {
+  for (const auto& field : *command.fields)
+    if (field.positional && field.kind == base::OptionKind::kList && field.name == "command") return &field;
+  return nullptr;
+}
+
 }  // namespace
 
 Parsed parse(const std::vector<Command>& commands, int argc, const char* const* argv) {
+  const auto separator = std::find(argv + 1, argv + argc, std::string_view("--"));
+  const std::vector<std::string> rest(std::min(separator + 1, argv + argc), argv + argc);
+  argc = static_cast<int>(separator - argv);
   CLI::App app("picochat turns text into a small language model you can publish, with evidence for every claim.", "picochat");
   app.set_version_flag("--version", cat("picochat ", base::build_info().version));
   app.require_subcommand(1);
@@ -155,6 +165,8 @@ Parsed parse(const std::vector<Command>& commands, int argc, const char* const* 
   }
   for (const auto& command : commands) {
     if (!leaves.at(&command)->parsed()) continue;
+    if (const auto* field = rest_field(command); field && !rest.empty()) parsed.flags[field->name] = rest;
+    else if (!rest.empty()) refuse_extra(command, rest.front());
     const auto extras = leaves.at(&command)->remaining();
     if (!extras.empty()) refuse_extra(command, extras.front());
     for (const auto& field : *command.fields)

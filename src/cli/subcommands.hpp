@@ -16,5 +16,6 @@ std::vector<Command> serve_commands();
 std::vector<Command> train_commands();
 std::vector<Command> demo_commands();
 std::vector<Command> sanity_commands();
+std::vector<Command> launch_commands();
 
 }  // namespace picochat::cli

@@ -24,7 +24,6 @@ void refuse_unbuilt(const gate::RunOptions& options, const std::string& command)
     if (options.sft_optimizer == "muon") refuse_with_lora("optimizer muon", cat("use ", prefix, "optimizer adamw: an adapter's factors are not matrices to orthogonalise"));
     if (options.sft_ema_decay > 0) refuse_with_lora("ema-decay", "leave it at 0: a mean of products is no product of adapters");
   }
-  if (options.ddp && !options.preflight_only) refuse("--ddp", "train on one process; --preflight-only plans a run for 8 GPUs");
 }
 
 void explain_cpu_options(const gate::RunOptions& options, bool precision_was_asked, const std::string& command) {

@@ -85,6 +85,7 @@ Json lr_range_summary(const std::vector<LrRangeRow>& rows, int64_t planned_steps
 
 base::CommandOutput lr_range_command(base::FileSystem& files, const LrRangeOptions& given) {
   refuse_unbuilt(given, "train lr-range");
+  refuse_ranks("train lr-range");
   const Compute compute = resolve_compute(given);
   if (compute.device == "cpu") explain_cpu_options(given, true, "train lr-range");
   if (given.min_lr >= given.max_lr)

@@ -1,5 +1,7 @@
 #include "micro_batch.hpp"
 
+#include <algorithm>
+
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -25,13 +27,15 @@ int64_t largest_micro_batch(const gate::RunOptions& options, const gate::ModelCo
   return 0;
 }
 
-void settle_micro_batch(gate::RunOptions& o, const Compute& compute) {
+void settle_micro_batch(gate::RunOptions& o, const Compute& compute, train::ProcessGroup* group) {
   if (!o.base_batch_auto) return;
   if (compute.device == "cpu") return base::say(cat("base batch: auto is ", o.base_batch_size, " on the CPU, where larger ones are no faster"));
   // Libraries' workspaces, attention's own buffers and the graph live outside the arena.
   constexpr double kShare = 0.85;
   const auto config = gate::model_config(o, gate::estimated_vocab_size(o));
-  const auto memory = model::device_memory(compute.options.device);
+  auto memory = model::device_memory(compute.options.device);
+  if (group)
+    for (const auto& rank : group->all_gather(std::vector<double>{static_cast<double>(memory.free)})) memory.free = std::min(memory.free, static_cast<int64_t>(rank[0]));
   const int64_t rows_of_a_step = o.base_batch_size * o.base_grad_accum_steps, usable = static_cast<int64_t>(kShare * static_cast<double>(memory.free));
   const int64_t rows = largest_micro_batch(o, config, rows_of_a_step, usable, compute.options);
   if (rows == 0)

@@ -31,6 +31,7 @@ void run_stage(RunContext& run, int number, const StageKey& key, const std::vect
     return;
   }
   base::say(title);
+  report_phase(run.group, key.stage);
   const double begun = base::monotonic_seconds();
   run.cache.record_started(key);
   work();

@@ -17,6 +17,7 @@
 #include "picochat/gate/run_options.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
 #include "picochat/train/trainer.hpp"
+#include "ranks.hpp"
 
 namespace picochat::factory {
 
@@ -32,6 +33,7 @@ struct RunContext {
   Path dir;
   StageCache cache;
   std::string command;
+  Group group;  // null: one process
 
   corpus::Corpus corpus;
   Compute compute;  // of this host; when a run is only planned, the CPU

@@ -164,19 +164,11 @@ RunOutcome preflight_outcome(const RunContext& run) {
 
 }  // namespace
 
-RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& given, const std::string& command) {
+namespace {
+
+RunOutcome run_stages(base::FileSystem& files, const gate::ResolvedRunOptions& resolved, const std::string& command, const Compute& compute, const Group& group) {
   const double started = base::monotonic_seconds();
-  gate::ResolvedRunOptions resolved = given;
   const auto& options = resolved.options;
-  refuse_unbuilt(options, "run tiny");
-  if (options.n_seeds > 1) return run_seeds(files, resolved, command);
-  Compute compute;
-  if (!options.preflight_only) {
-    compute = resolve_compute(options);
-    const auto precision = resolved.source.find("precision");
-    settle_micro_batch(resolved.options, compute);
-    if (compute.device == "cpu") explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
-  }
   const Path dir = options.out_dir;
   parse_benchmarks(options.external_eval);  // a wrong one is said before anything is read
   auto corpus = corpus::Corpus::open(corpus_options(options));
@@ -186,7 +178,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& giv
   check_resume_flag(options.sft_resume_from, "--sft-resume-from", dir / "sft/resume_checkpoint");
   model::set_compute_threads(static_cast<int>(options.threads));
 
-  RunContext run{.files = files, .resolved = resolved, .dir = dir, .cache = StageCache(files, dir), .command = command, .corpus = std::move(corpus), .compute = compute};
+  RunContext run{.files = files, .resolved = resolved, .dir = dir, .cache = StageCache(files, dir), .command = command, .group = group, .corpus = std::move(corpus), .compute = compute};
   base::sweep_leftovers(files, dir);
   write_run_file(run);
   discard_fresh(run);
@@ -215,6 +207,37 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& giv
   evidence::write_summary(files, dir, summary);
   base::say(evidence::end_of_run_text(summary, dir.string(), eval::category_table(run.eval.at("summary")), eval::generations_text(run.eval.at("generations"))));
   return {.code = gate::exit_code(verdict), .status = verdict.status, .report = run.at("summary.md"), .json = summary};
+}
+
+}  // namespace
+
+RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& given, const std::string& command) {
+  gate::ResolvedRunOptions resolved = given;
+  auto& options = resolved.options;
+  refuse_unbuilt(options, "run tiny");
+  if (options.n_seeds > 1) {
+    refuse_ranks("run tiny --n-seeds");
+    return run_seeds(files, resolved, command);
+  }
+  Group group;
+  Compute compute;
+  if (!options.preflight_only) {
+    compute = resolve_compute(options);
+    const auto precision = resolved.source.find("precision");
+    if (compute.device == "cpu") explain_cpu_options(options, precision != resolved.source.end() && precision->second == gate::OptionSource::kFlag, "run tiny");
+    group = join_ranks(options, compute, "run tiny");
+    settle_micro_batch(options, compute, group.get());
+    if (!leads(group)) {
+      follow(files, options, compute, group);
+      return {};
+    }
+  }
+  RunOutcome outcome;
+  lead(group, [&] {
+    outcome = run_stages(files, resolved, command, compute, group);
+    return outcome.code;
+  });
+  return outcome;
 }
 
 }  // namespace picochat::factory

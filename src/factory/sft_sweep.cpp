@@ -12,6 +12,7 @@
 #include "picochat/eval/chat_eval.hpp"
 #include "picochat/evidence/markdown.hpp"
 #include "picochat/factory/train_commands.hpp"
+#include "ranks.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -138,6 +139,7 @@ void claim(base::FileSystem& files, const Path& dir) {
 }  // namespace
 
 base::CommandOutput sft_sweep_command(base::FileSystem& files, const SftSweepOptions& options) {
+  refuse_ranks("train sft-sweep");
   const auto candidates = grid(options);
   const Path dir = options.out_dir;
   claim(files, dir);

@@ -8,6 +8,7 @@
 #include "picochat/eval/generation.hpp"
 #include "picochat/evidence/run_summary.hpp"
 #include "picochat/evidence/train_report.hpp"
+#include "picochat/gate/budget.hpp"
 #include "picochat/honesty/memorization.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/rows.hpp"
@@ -20,6 +21,8 @@ namespace {
 
 using base::cat;
 
+constexpr const char* kBatchSize = "batch_size";
+constexpr const char* kAccumulation = "grad_accum_steps";
 constexpr int64_t kBigramTokenLimit = 50'000'000;  // above it the pair table would need gigabytes
 constexpr int64_t kCanaryTokens = 80;
 
@@ -51,7 +54,8 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.config = config;
   t.compute = s.compute.options;
   t.max_steps = o.steps;
-  t.grad_accum_steps = o.accum;
+  t.grad_accum_steps = o.accum * ranks(s.group);
+  t.group = s.group;
   t.learning_rate = {.peak = s.learning_rate, .warmup_steps = o.warmup, .max_steps = o.steps, .decay = o.decay, .min_ratio = o.min_ratio};
   t.optimizer = {.name = o.optimizer, .beta1 = o.beta1, .beta2 = o.beta2, .muon_rate_ratio = o.muon_rate / o.rate};
   t.weight_decay = o.weight_decay;
@@ -71,7 +75,7 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.flops_per_token = config.flops_per_token();
   t.peak_flops = s.compute.peak_flops;
   t.measure_gemm_flops = [compute = t.compute] { return measure_gemm_flops(compute.device.is_cpu() ? 1024 : 8192, 3, compute.device, compute.dtype); };
-  t.hourly_usd = options.gpu_hourly_usd.value_or(0);
+  t.hourly_usd = options.gpu_hourly_usd.value_or(0) * static_cast<double>(ranks(s.group));
   t.fingerprint = s.fingerprint;
   t.identity = {{"tokenizer_sha256", base::sha256_file(s.tokenizer_path).hex()}, {"instruction_level", model::instruction_level()}};
   return t;
@@ -96,6 +100,7 @@ evidence::TrainFacts train_facts(const StageTraining& s, const std::string& stag
   facts.actual_steps = result.steps;
   facts.micro_batch_size = o.batch;
   facts.grad_accum_steps = o.accum;
+  facts.world_size = ranks(s.group);
   facts.context_size = t.config.context_size;
   facts.grad_clip = o.clip;
   facts.flops_per_token = t.flops_per_token;
@@ -160,6 +165,15 @@ std::vector<std::string> sft_fields(const gate::RunOptions& options) {
   return training_fields("sft_", fields);
 }
 
+Json training_key(const gate::RunOptions& options, const std::string& prefix, const std::vector<std::string>& fields) {
+  Json key = picked(options, fields);
+  const int64_t sequences = key.at(prefix + kBatchSize).get<int64_t>() * key.at(prefix + kAccumulation).get<int64_t>() * gate::planned_world_size(options);
+  key.erase(prefix + kBatchSize);
+  key.erase(prefix + kAccumulation);
+  key[prefix + "sequences_per_step"] = sequences;
+  return key;
+}
+
 std::vector<std::string> training_fields(const std::string& prefix, const std::vector<std::string>& more) {
   std::vector<std::string> fields = kLoopFields;
   fields.insert(fields.end(), {"auto_lr_scaling", "seed"});
@@ -168,20 +182,87 @@ std::vector<std::string> training_fields(const std::string& prefix, const std::v
   return fields;
 }
 
-Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const std::shared_ptr<const train::TokenShards>& shards) {
+namespace {
+
+// The data of base training, the same on every rank: micro-batches are cut from the step's sequences, and each rank takes some of them.
+BaseData base_data(const StageTraining& s, const StageOptions& o, const model::Config& config, const std::shared_ptr<const train::TokenShards>& shards) {
+  return {shards, s.options.val_tokens, s.options.split_mode,
+          {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum * ranks(s.group), .seed = static_cast<uint64_t>(s.options.seed),
+           .isolate_documents = s.options.base_dataset_mode == "packed"}};
+}
+
+train::SftOptions sft_source_options(const StageTraining& s, const StageOptions& o, const model::Config& config) {
+  return {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum * ranks(s.group), .sampling = s.options.sft_sampling,
+          .packing = s.options.sft_packing, .seed = static_cast<uint64_t>(s.options.seed)};
+}
+
+at::Tensor initial_weights(const model::Config& config, int64_t seed) {
+  auto initial = model::allocate_flat(model::ParameterLayout(config).size());
+  model::initialize(config, static_cast<uint64_t>(seed), initial);
+  return initial;
+}
+
+void add_lora(const StageTraining& s, const train::LoadedCheckpoint& start, train::TrainerOptions& t) {
+  if (s.options.sft_peft != "lora") return;
+  t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = s.options.sft_lora_rank, .alpha = s.options.sft_lora_alpha, .targets = base::split(s.options.sft_lora_targets, ',')}, start.parameters.to(s.compute.options.device));
+  t.lora_seed = static_cast<uint64_t>(s.options.seed);
+  t.identity["peft"] = t.lora->description();
+}
+
+// What the other ranks cannot know from their command line. Paths are as rank 0 has them: all ranks see one file system.
+void order_training(const StageTraining& s, const char* what, const Json& inputs) {
+  if (!s.group) return;
+  Json order{{"train", what}, {"dir", s.dir.string()}, {"folder", s.folder.string()}, {"tokenizer", s.tokenizer_path.string()}, {"learning_rate", s.learning_rate},
+             {"fingerprint", s.fingerprint}, {"eval_every", s.eval_every}, {"val_fraction", s.val_fraction}, {"val_tokens", s.options.val_tokens}};
+  order.update(inputs);
+  s.group->order(base::dump(order, -1));
+}
+
+}  // namespace
+
+void train_as_rank(base::FileSystem& files, const gate::RunOptions& given, const Compute& compute, const Group& group, const Json& order) {
+  gate::RunOptions options = given;
+  options.val_tokens = order.at("val_tokens").get<int64_t>();
+  auto path = [&](const char* name) { return Path(order.at(name).get<std::string>()); };
+  StageTraining s{.files = files, .options = options, .dir = path("dir"), .folder = path("folder"), .tokenizer_path = path("tokenizer")};
+  s.tokenizer = tokenizer::load_tokenizer(s.tokenizer_path);
+  s.learning_rate = order.at("learning_rate").get<double>();
+  s.fingerprint = order.at("fingerprint").get<std::string>();
+  s.eval_every = order.at("eval_every").get<int64_t>();
+  s.val_fraction = order.at("val_fraction").get<double>();
+  s.compute = compute;
+  s.group = group;
+  const auto lengths = train::byte_lengths(*s.tokenizer);
+  train::SilentObserver silent;
+  if (order.at("train") == "base") {
+    const StageOptions o = base_options(options);
+    const auto config = gate::model_config(options, static_cast<int64_t>(s.tokenizer->vocab_size()));
+    BaseData data = base_data(s, o, config, std::make_shared<const train::TokenShards>(path("shards")));
+    train::train(files, trainer_options(s, "base", o, config), initial_weights(config, options.seed), data.source, *data.validator(lengths), silent);
+    return;
+  }
+  const StageOptions o = sft_options(options);
+  const auto start = train::load_checkpoint(path("checkpoint"));
+  const auto data = train::prepare_sft(*s.tokenizer, tasks::read_chat_rows(path("chat")), start.config.context_size, static_cast<uint64_t>(options.seed), s.val_fraction);
+  train::SftSource source(data.train, sft_source_options(s, o, start.config));
+  auto t = trainer_options(s, "sft", o, start.config);
+  add_lora(s, start, t);
+  train::train(files, t, start.parameters, source, *train::sft_validator(data.validation, start.config.context_size, o.batch, lengths), silent);
+}
+
+Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const Path& shards_folder) {
   const auto& options = s.options;
   const StageOptions o = base_options(options);
+  const auto shards = std::make_shared<const train::TokenShards>(shards_folder);
   const auto config = gate::model_config(options, static_cast<int64_t>(s.tokenizer->vocab_size()));
   const auto lengths = train::byte_lengths(*s.tokenizer);
-  BaseData data(shards, options.val_tokens, options.split_mode,
-                {.context_size = config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum, .seed = static_cast<uint64_t>(options.seed),
-                 .isolate_documents = options.base_dataset_mode == "packed"});
+  BaseData data = base_data(s, o, config, shards);
   const auto& split = data.split;
   auto& source = data.source;
   const auto validator = data.validator(lengths);
   base::say(cat("base data: ready train=", base::grouped(split.train.size()), " val=", base::grouped(split.validation.size()), " tokens, split by ", split.method));
   base::say(cat("base data: batch sampling mode=permutation windows=", base::grouped(source.windows()), " of ", config.context_size, " tokens, ",
-                base::fixed(static_cast<double>(o.steps * o.batch * o.accum) / static_cast<double>(source.windows()), 2), " epochs planned"));
+                base::fixed(static_cast<double>(o.steps * o.batch * o.accum * ranks(s.group)) / static_cast<double>(source.windows()), 2), " epochs planned"));
   Json bigram{{"status", "not_measured"}, {"reason", cat("more than ", kBigramTokenLimit, " training tokens")}};
   if (split.train.size() <= kBigramTokenLimit) {
     const auto baseline = train::bigram_baseline(split.train, split.validation, config.context_size, config.vocab_size, lengths);
@@ -189,14 +270,13 @@ Json train_base(const StageTraining& s, const corpus::Corpus& corpus, const std:
               {"val_loss", baseline.loss}};
     base::say(cat("base data: a Kneser-Ney bigram has val_bpb ", base::fixed(baseline.bpb, 4), " on the same windows"));
   }
-  auto initial = model::allocate_flat(model::ParameterLayout(config).size());
-  model::initialize(config, static_cast<uint64_t>(options.seed), initial);
   base::say(cat("base: ", base::short_count(static_cast<double>(config.parameter_count())), " parameters, ", o.steps, " steps of ",
-                base::grouped(o.batch * o.accum * config.context_size), " tokens, memory for training ",
+                base::grouped(o.batch * o.accum * ranks(s.group) * config.context_size), " tokens", s.group ? cat(" on ", ranks(s.group), " ranks") : "", ", memory for training ",
                 base::human_bytes(static_cast<uint64_t>(model::Transformer::arena_bytes(config, o.batch, config.context_size, true, s.compute.options)))));
   const auto t = trainer_options(s, "base", o, config);
   RunObserver observer(s.files, s.dir, "base", s.folder, o.steps, options.tensorboard_log_dir);
-  const auto result = train::train(s.files, t, initial, source, *validator, observer);
+  order_training(s, "base", {{"shards", shards_folder.string()}});
+  const auto result = train::train(s.files, t, initial_weights(config, options.seed), source, *validator, observer);
 
   auto facts = train_facts(s, "base", o, t, result);
   facts.dataset = train::split_json(split);
@@ -214,8 +294,7 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
   const StageOptions o = sft_options(options);
   const auto rows = tasks::read_chat_rows(chat);
   const auto data = train::prepare_sft(*s.tokenizer, rows, start.config.context_size, static_cast<uint64_t>(options.seed), s.val_fraction);
-  train::SftSource source(data.train, {.context_size = start.config.context_size, .batch_size = o.batch, .grad_accum_steps = o.accum,
-                                       .sampling = options.sft_sampling, .packing = options.sft_packing, .seed = static_cast<uint64_t>(options.seed)});
+  train::SftSource source(data.train, sft_source_options(s, o, start.config));
   const auto validator = train::sft_validator(data.validation, start.config.context_size, o.batch, train::byte_lengths(*s.tokenizer));
   source.prepare(1);
   base::say(cat("sft data: ", data.train.size(), " conversations to train on, ", data.validation.size(), " held out by ",
@@ -223,13 +302,11 @@ Json train_sft(const StageTraining& s, const train::LoadedCheckpoint& start, con
                 options.sft_packing));
   auto t = trainer_options(s, "sft", o, start.config);
   t.identity["base_checkpoint_sha256"] = start.digest.hex();
-  if (options.sft_peft == "lora") {
-    t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = options.sft_lora_rank, .alpha = options.sft_lora_alpha, .targets = base::split(options.sft_lora_targets, ',')}, start.parameters.to(s.compute.options.device));
-    t.lora_seed = static_cast<uint64_t>(options.seed);
-    t.identity["peft"] = t.lora->description();
+  add_lora(s, start, t);
+  if (t.lora)
     base::say(cat("sft: LoRA trains ", base::grouped(t.lora->description().at("trainable_parameters").get<int64_t>()), " of ", base::grouped(start.config.parameter_count()), " parameters"));
-  }
   RunObserver observer(s.files, s.dir, "sft", s.folder, o.steps, options.tensorboard_log_dir);
+  order_training(s, "sft", {{"checkpoint", std::filesystem::absolute(start_checkpoint).string()}, {"chat", std::filesystem::absolute(chat).string()}});
   const auto result = train::train(s.files, t, start.parameters, source, *validator, observer);
 
   auto facts = train_facts(s, "sft", o, t, result);

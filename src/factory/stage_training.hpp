@@ -14,6 +14,7 @@
 #include "picochat/train/checkpoint.hpp"
 #include "picochat/train/token_shards.hpp"
 #include "picochat/train/trainer.hpp"
+#include "ranks.hpp"
 
 namespace picochat::factory {
 
@@ -34,6 +35,7 @@ struct StageTraining {
   double val_fraction = 0.2;  // of SFT's conversations
   int64_t sample_tokens = 160;
   std::string sample_prompt = "What is Picochat?";  // of SFT
+  Group group;  // null: one process
 };
 
 // The options that decide a stage's result: of the model, of a stage ("base_" or "sft_" stands before their names in
@@ -51,10 +53,15 @@ std::vector<std::string> training_fields(const std::string& prefix, const std::v
 // Those of SFT; the adapters' only when they are trained, so that runs made before they were there go on.
 std::vector<std::string> sft_fields(const gate::RunOptions& options);
 Json picked(const gate::RunOptions& options, const std::vector<std::string>& fields);
+// Those fields as a stage's key has them: of batch, accumulation and ranks only their product counts, so a run goes on with another
+// micro-batch or on other ranks.
+Json training_key(const gate::RunOptions& options, const std::string& prefix, const std::vector<std::string>& fields);
 
-// Trains, publishes the checkpoints, writes and returns the report.
-Json train_base(const StageTraining& stage, const corpus::Corpus& corpus, const std::shared_ptr<const train::TokenShards>& shards);
+// Trains, publishes the checkpoints, writes and returns the report. With a group the other ranks train along.
+Json train_base(const StageTraining& stage, const corpus::Corpus& corpus, const Path& shards);
 Json train_sft(const StageTraining& stage, const train::LoadedCheckpoint& start, const Path& start_checkpoint, const Path& chat);
+// What another rank does when rank 0 is in one of these.
+void train_as_rank(base::FileSystem& files, const gate::RunOptions& options, const Compute& compute, const Group& group, const Json& order);
 
 // Refuses to discard finished or resumable training in `folder` when the key differs; `discard` is the flag that does.
 void refuse_changed_training(const StageCache& cache, base::FileSystem& files, const StageKey& key, const Path& folder, const std::string& discard);

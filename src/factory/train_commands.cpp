@@ -16,12 +16,27 @@ namespace {
 
 using base::cat;
 
-Compute begin(const TrainCommandOptions& options, const std::string& command) {
+Group begin(TrainCommandOptions& options, Compute& compute, const std::string& command) {
   refuse_unbuilt(options, command);
-  const Compute compute = resolve_compute(options);
+  compute = resolve_compute(options);
   if (compute.device == "cpu") explain_cpu_options(options, true, command);
+  Group group = join_ranks(options, compute, command);
   model::set_compute_threads(static_cast<int>(options.threads));
-  return compute;
+  return group;
+}
+
+// `work` on rank 0; the other ranks train along.
+base::CommandOutput on_ranks(base::FileSystem& files, const TrainCommandOptions& options, const Compute& compute, const Group& group, const std::function<base::CommandOutput()>& work) {
+  base::CommandOutput output;
+  if (!leads(group)) {
+    follow(files, options, compute, group);
+    return output;
+  }
+  lead(group, [&] {
+    output = work();
+    return base::ExitCode::kDone;
+  });
+  return output;
 }
 
 void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard) {
@@ -38,7 +53,7 @@ base::CommandOutput outcome(const Json& report, const Path& dir, const std::stri
   return output;
 }
 
-StageTraining training(base::FileSystem& files, const TrainCommandOptions& options, const Compute& compute, std::shared_ptr<tokenizer::Tokenizer> tokenizer, double learning_rate, const StageKey& key) {
+StageTraining training(base::FileSystem& files, const TrainCommandOptions& options, const Compute& compute, const Group& group, std::shared_ptr<tokenizer::Tokenizer> tokenizer, double learning_rate, const StageKey& key) {
   StageTraining s{.files = files, .options = options, .dir = options.out_dir, .folder = options.out_dir, .tokenizer_path = options.tokenizer};
   s.compute = compute;
   s.tokenizer = std::move(tokenizer);
@@ -47,6 +62,7 @@ StageTraining training(base::FileSystem& files, const TrainCommandOptions& optio
   s.eval_every = options.log_every;
   s.val_fraction = options.val_fraction;
   s.sample_tokens = options.sample_tokens;
+  s.group = group;
   return s;
 }
 
@@ -66,8 +82,9 @@ Json once(base::FileSystem& files, StageCache& cache, const Path& dir, const Sta
 
 }  // namespace
 
-base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseOptions& given) {
-  const Compute compute = begin(given, "train base");
+namespace {
+
+base::CommandOutput train_base_alone(base::FileSystem& files, const TrainBaseOptions& given, const Compute& compute, const Group& group) {
   const auto corpus = open_corpus(given.corpus);
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(given.tokenizer);
   gate::model_config(given, static_cast<int64_t>(tokenizer->vocab_size()));  // a wrong shape is said before the corpus is read
@@ -79,17 +96,16 @@ base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseO
   TrainBaseOptions options = given;
   options.val_tokens = given.held_out_tokens.value_or(held_out_tokens(*shards, given.val_fraction, given.context_size));
   StageKey key{.stage = "base", .inputs = {{"token_shards", digest_of(dir / "token_shards").hex()}, {"tokenizer", base::sha256_file(given.tokenizer).hex()}},
-               .options = picked(options, training_fields("base_", kModelFields))};
+               .options = training_key(options, "base_", training_fields("base_", kModelFields))};
   key.options.update(picked(options, {"val_tokens", "base_dataset_mode", "split_mode"}));
   key.options["log_every"] = given.log_every;
   name_compute(key.options, compute);
   return outcome(once(files, cache, dir, key, "train_report.json", [&] {
-    return train_base(training(files, options, compute, tokenizer, options.base_learning_rate, key), corpus, shards);
+    return train_base(training(files, options, compute, group, tokenizer, options.base_learning_rate, key), corpus, std::filesystem::absolute(dir / "token_shards"));
   }), dir, "train_report.json");
 }
 
-base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& options) {
-  const Compute compute = begin(options, "train sft");
+base::CommandOutput train_sft_alone(base::FileSystem& files, const TrainSftOptions& options, const Compute& compute, const Group& group) {
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(options.tokenizer);
   const auto start = train::load_checkpoint(options.checkpoint);
   eval::require_tokenizer_of_checkpoint(*tokenizer, options.tokenizer, start.config, start.metadata, options.checkpoint);
@@ -99,15 +115,31 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
   StageCache cache(files, dir);
   StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", start.digest.hex()}, {"tokenizer", base::sha256_file(options.tokenizer).hex()},
                                           {"chat", base::sha256_file(options.input).hex()}},
-               .options = picked(options, sft_fields(options))};
+               .options = training_key(options, "sft_", sft_fields(options))};
   key.options["val_fraction"] = options.val_fraction;
   key.options["log_every"] = options.log_every;
   name_compute(key.options, compute);
   return outcome(once(files, cache, dir, key, "sft_report.json", [&] {
-    auto s = training(files, options, compute, tokenizer, options.sft_learning_rate, key);
+    auto s = training(files, options, compute, group, tokenizer, options.sft_learning_rate, key);
     s.sample_prompt = options.sample_prompt;
     return train_sft(s, start, options.checkpoint, options.input);
   }), dir, "sft_report.json");
+}
+
+}  // namespace
+
+base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseOptions& given) {
+  TrainBaseOptions options = given;
+  Compute compute;
+  const Group group = begin(options, compute, "train base");
+  return on_ranks(files, options, compute, group, [&] { return train_base_alone(files, options, compute, group); });
+}
+
+base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& given) {
+  TrainSftOptions options = given;
+  Compute compute;
+  const Group group = begin(options, compute, "train sft");
+  return on_ranks(files, options, compute, group, [&] { return train_sft_alone(files, options, compute, group); });
 }
 
 }  // namespace picochat::factory

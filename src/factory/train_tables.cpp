@@ -26,10 +26,9 @@ void add_common(base::OptionTable<S>& t) {
   t.add("sample_tokens", &S::sample_tokens, "length of the sample in the report").at_least(1);
   t.add("eval_batches", &S::eval_batches, "batches per validation").refuse("*", "every held-out token is scored; choose how many with --val-tokens or --val-fraction").hide();
   t.add("resume_from", &S::resume_from, "checkpoint to go on from").refuse("*", "give the same command with the same --out-dir: it goes on by itself").hide();
-  t.add("distributed_strategy", &S::distributed_strategy, "between ranks").choose({"ddp"}).refuse("fsdp", "leave it out: training runs in one process").hide();
-  for (const char* field : {"seed", "json", "checkpoint_minutes", "checkpoint_every_steps", "tensorboard_log_dir", "gpu_hourly_usd"}) t.adopt(run, field, field).in("Options");
+  for (const char* field : {"seed", "json", "checkpoint_minutes", "checkpoint_every_steps", "mirror", "on_exit", "tensorboard_log_dir", "gpu_hourly_usd"}) t.adopt(run, field, field).in("Options");
   for (const char* field : {"device", "threads", "precision", "matmul_precision", "attn_backend", "torch_compile", "torch_compile_mode", "gradient_checkpointing",
-                            "deterministic", "ddp"})
+                            "deterministic", "ddp", "ddp_setup_minutes", "distributed_strategy"})
     t.adopt(run, field, field);
 }
 

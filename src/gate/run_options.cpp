@@ -26,6 +26,8 @@ void add_run(Table& t) {
   t.add("tensorboard_log_dir", &O::tensorboard_log_dir, "root of base/, sft/, dpo/ event folders").in(group);
   t.add("checkpoint_minutes", &O::checkpoint_minutes, "save a resumable checkpoint this often; 0: not by time").at_least(0).in(group);
   t.add("checkpoint_every_steps", &O::checkpoint_every_steps, "and every so many steps; 0: not by steps").at_least(0).in(group);
+  t.add("mirror", &O::mirror, "copy every verified checkpoint into this folder, on another disk").in(group).metavar = "DIR";
+  t.add("on_exit", &O::on_exit, "shell command that runs when the job ends, however it ends (to stop paying)").in(group).metavar = "CMD";
   t.add("base_resume_from", &O::base_resume_from, "resume base training from this checkpoint instead of the newest of the run").in(group);
   t.add("sft_resume_from", &O::sft_resume_from, "resume SFT from this checkpoint; needs --base-resume-from").in(group);
 }
@@ -209,6 +211,9 @@ void add_device(Table& t) {
   t.add("deterministic", &O::deterministic, "bit-exact from run to run on CUDA too; the CPU always is").in(group);
   t.add("ddp", &O::ddp, "data parallel; implied under torchrun and picochat launch").in(group);
   t.add("ddp_world_size", &O::ddp_world_size, "ranks to plan for; WORLD_SIZE decides when training").at_least(1).in(group);
+  t.add("ddp_setup_minutes", &O::ddp_setup_minutes, "how long ranks wait for rank 0's set-up (corpus, tokenizer, shards)").more_than(0).in(group);
+  t.add("distributed_strategy", &O::distributed_strategy, "between ranks; zero1 shards the optimizer's state (experimental)").choose({"ddp", "zero1"})
+      .refuse("fsdp", "use ddp, or zero1 for less memory").in(group);
   t.add("gpu_hourly_usd", &O::gpu_hourly_usd, "price of one GPU hour, for the cost estimate").at_least(0).in(group);
 }
 
@@ -246,7 +251,7 @@ bool preset_may_set(const std::string& field) {
   // Paths, the machine, the seed and permissions are the user's, never a preset's.
   static const std::set<std::string> users{
       "out_dir", "scale", "presets_dir", "fresh", "seed", "n_seeds", "preflight_only", "json", "tensorboard_log_dir",
-      "base_resume_from", "sft_resume_from", "dataset_pack", "corpus_input", "corpus_recipe", "chat_input", "eval_input",
+      "base_resume_from", "sft_resume_from", "mirror", "on_exit", "dataset_pack", "corpus_input", "corpus_recipe", "chat_input", "eval_input",
       "external_eval", "dpo_input", "device", "threads", "gpu_hourly_usd", "sanity_report", "allow_leaky_eval",
       "allow_default_tuning_data", "allow_unsafe_long_run", "xsa_last_n"};
   return run_options().find(field) && !users.count(field);

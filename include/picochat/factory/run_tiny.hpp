@@ -12,7 +12,7 @@ namespace picochat::factory {
 
 struct RunOutcome {
   base::ExitCode code = base::ExitCode::kDone;
-  std::string status;        // the gate's verdict, or preflight's with --preflight-only
+  std::string status;        // the gate's verdict, or preflight's with --preflight-only; empty on a rank that is not rank 0
   base::Path report;         // what to read next
   base::Json json;           // what --json prints
 };

@@ -21,7 +21,6 @@ struct TrainCommandOptions : gate::RunOptions {
   int64_t eval_batches = 0;
   std::optional<std::string> resume_from, corpus_manifest;
   int64_t sample_tokens = 120;
-  std::string distributed_strategy = "ddp";
 };
 
 struct TrainBaseOptions : TrainCommandOptions {

@@ -26,6 +26,8 @@ struct RunOptions {
   std::optional<std::string> tensorboard_log_dir;
   double checkpoint_minutes = 5;       // 0: not by time
   int64_t checkpoint_every_steps = 0;  // 0: not by steps
+  std::optional<std::string> mirror;   // folder that verified checkpoints are copied to as they appear
+  std::optional<std::string> on_exit;  // shell command that runs when the job ends, however it ends
   std::optional<std::string> base_resume_from, sft_resume_from;
 
   // Data
@@ -158,6 +160,8 @@ struct RunOptions {
   bool deterministic = false;
   bool ddp = false;
   int64_t ddp_world_size = 1;
+  double ddp_setup_minutes = 720;      // how long the other ranks wait for rank 0's set-up
+  std::string distributed_strategy = "ddp";
   std::optional<double> gpu_hourly_usd;
 
   // Evaluation and gates
