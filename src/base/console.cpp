@@ -54,7 +54,10 @@ void line_to_stderr(std::string_view text) {
 
 }  // namespace
 
-void start_console() { ::signal(SIGPIPE, SIG_IGN); }
+void start_console() {
+  ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a limit on file sizes is then an error of the write, like a full disk
+}
 
 bool stderr_is_terminal() {
   static const bool terminal = ::isatty(STDERR_FILENO) == 1;

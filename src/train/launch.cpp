@@ -233,7 +233,8 @@ class Job {
       const int64_t at = beat.value("step", int64_t{0});
       step = at > 0 ? cat("its last step was ", at, " (", phase, ")") : cat("it was at: ", phase);
     }
-    verdict.text = cat("rank ", process.rank(), " ", what, "; ", step, "\n  where:    ", process.log().string(), "\n  found:    ", process.last_error(),
+    const std::string error = process.last_error();
+    verdict.text = cat("rank ", process.rank(), " ", what, "; ", step, "\n  where:    ", process.log().string(), error.empty() ? "" : cat("\n  found:    ", error),
                        "\n  to do:    ", verdict.restartable ? "the same command goes on from the last checkpoint; --max-restarts N does so by itself" : "see the error above");
     if (options_.nnodes > 1) tell_nodes(verdict.text);
     return verdict;

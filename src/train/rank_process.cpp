@@ -107,9 +107,8 @@ std::string RankProcess::last_error() const {
   std::string text = base::read_file(log_);
   if (static_cast<int64_t>(text.size()) > kTail) text = text.substr(text.size() - kTail);
   const auto error = text.rfind("error: ");
-  if (error != std::string::npos) text = text.substr(error + 7);
-  const auto lines = base::split(base::trim(text), '\n');
-  if (error == std::string::npos) return lines.back();
+  if (error == std::string::npos) return "";
+  const auto lines = base::split(base::trim(text.substr(error + 7)), '\n');
   std::string out = lines.front();
   for (size_t i = 1; i < lines.size() && i < 5 && lines[i].starts_with("  "); ++i) out += base::cat("\n           ", lines[i]);
   return out;

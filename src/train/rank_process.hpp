@@ -25,7 +25,7 @@ class RankProcess {
   int killed_by() const;          // the signal; 0: it exited
   void send(int signal);
   void copy_output();             // what it has written since; does not wait
-  std::string last_error() const; // the last error in its log, or its last line
+  std::string last_error() const; // the last one in its log; empty: none
 
  private:
   struct Stream {

@@ -8,11 +8,13 @@ namespace picochat::acceptance {
 class Background {
  public:
   // stdout and stderr go to one file.
-  Background(const std::vector<std::string>& arguments, std::filesystem::path log) : log_(std::move(log)), child_(start_program(arguments, log_, log_)) {}
+  Background(const std::vector<std::string>& arguments, std::filesystem::path log, const std::vector<std::string>& environment = {})
+      : log_(std::move(log)), child_(start_program(arguments, log_, log_, "", environment)) {}
   ~Background() { stop(SIGKILL); }
   Background(const Background&) = delete;
   Background& operator=(const Background&) = delete;
 
+  pid_t pid() const { return child_; }
   std::string log() const { return read_all(log_); }
   bool running() {
     if (child_ > 0 && ::waitpid(child_, &status_, WNOHANG) == child_) child_ = -1;

@@ -29,8 +29,9 @@ inline std::string read_all(const std::filesystem::path& path) {
   return text.str();
 }
 
-// The program in a process of its own. `out` and `err` may be one file.
-inline pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out, const std::filesystem::path& err, const std::string& threads = "") {
+// The program in a process of its own. `out` and `err` may be one file; environment: "NAME=value" added to ours.
+inline pid_t start_program(const std::vector<std::string>& arguments, const std::filesystem::path& out, const std::filesystem::path& err, const std::string& threads = "",
+                           const std::vector<std::string>& environment = {}) {
   const pid_t child = ::fork();
   if (child != 0) return child;
   auto redirect = [](const std::filesystem::path& path, int descriptor) { ::dup2(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), descriptor); };
@@ -38,6 +39,7 @@ inline pid_t start_program(const std::vector<std::string>& arguments, const std:
   if (err == out) ::dup2(STDOUT_FILENO, STDERR_FILENO);
   else redirect(err, STDERR_FILENO);
   if (!threads.empty()) ::setenv("OMP_NUM_THREADS", threads.c_str(), 1);
+  for (const auto& variable : environment) ::putenv(const_cast<char*>(variable.c_str()));
   std::vector<char*> argv{const_cast<char*>(kProgram)};
   for (const auto& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
