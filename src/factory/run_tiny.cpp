@@ -228,6 +228,7 @@ RunOutcome run_tiny(base::FileSystem& files, const gate::ResolvedRunOptions& giv
     group = join_ranks(options, compute, "run tiny");
     settle_micro_batch(options, compute, group.get());
     if (!leads(group)) {
+      model::set_compute_threads(static_cast<int>(options.threads));
       follow(files, options, compute, group);
       return {};
     }

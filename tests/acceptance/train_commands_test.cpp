@@ -164,7 +164,7 @@ TEST_F(TrainCommands, ABatchShowsTargetsOneLaterAndOnlyAnswersLearned) {
 }
 
 TEST_F(TrainCommands, WhatIsNotBuiltIsRefusedWithAPointer) {
-  for (const auto& [flag, value, pointer] : {std::tuple("--eval-batches", "5", "--val-tokens"), {"--resume-from", "x", "--out-dir"}, {"--distributed-strategy", "fsdp", "one process"},
+  for (const auto& [flag, value, pointer] : {std::tuple("--eval-batches", "5", "--val-tokens"), {"--resume-from", "x", "--out-dir"}, {"--distributed-strategy", "fsdp", "zero1"},
                                              {"--xsa-last-n", "2", "leave the flag out"}, {"--precision", "bf16", "float32"}}) {
     const auto outcome = program.run(base("x", "5", {flag, value}));
     EXPECT_EQ(outcome.code, 2) << flag << outcome.errors;
