@@ -12,6 +12,7 @@ TEST(Import, NeedsArrow) { GTEST_SKIP() << "skipped: built without Arrow C++"; }
 
 #include "picochat/base/digest.hpp"
 #include "picochat/base/file_system.hpp"
+#include "picochat/base/json.hpp"
 #include "program.hpp"
 #include "support/hub_server.hpp"
 #include "support/parquet_writer.hpp"
@@ -190,6 +191,38 @@ TEST_F(RunbookImport, AConfigWithoutTextFailsBeforeAnyDownload) {
   EXPECT_THAT(outcome.errors, AllOf(HasSubstr("python-edu"), HasSubstr("blob_id")));
   EXPECT_LE(server.storage_requests, 2) << "the footer alone";
   EXPECT_FALSE(fs::exists(folder / "p"));
+}
+
+// scripts/runbooks/100m.sh from an empty folder to a verified bundle: on the CPU, with a model and a corpus scaled down and judged as
+// research. Cut off in the middle, it goes on; a step that fails stops it.
+TEST_F(RunbookImport, TheScriptGoesFromAnEmptyFolderToAVerifiedBundle) {
+  std::string benchmark;
+  for (int i = 0; i < 60; ++i)
+    benchmark += base::Json{{"id", "made_" + std::to_string(i)}, {"question", "Sample " + std::to_string(i * 31) + " weighs " + std::to_string(i + 2) + " grams. Which of these could it be?"},
+                            {"choices", {{"text", {"granite", "honey", "copper", "steam"}}, {"label", {"A", "B", "C", "D"}}}}, {"answerKey", std::string(1, static_cast<char>('A' + i * 7 % 4))}}.dump() + "\n";
+  folder.write("arc_easy.jsonl", benchmark);
+  const std::string book = std::string("export PICOCHAT_DEVICE=cpu PICOCHAT_PRECISION=float32 PICOCHAT_ATTENTION=auto PICOCHAT_PROFILE=research PICOCHAT_GPU_USD=2 PICOCHAT_ROWS='500 300' ") +
+                           "PICOCHAT_BENCHMARK=arc-easy=$PWD/arc_easy.jsonl PICOCHAT=$(command -v picochat)\n" +
+                           "export PICOCHAT_FLAGS='--n-embd 32 --n-layer 2 --n-head 4 --n-kv-head 2 --context-size 128 --tokenizer-vocab-size 320 --base-steps 3 --sft-steps 3 --val-tokens 2048 --sft-fit-max-rows 10 "
+                           "--eval-max-new-tokens 4 --base-sequences-per-step 16 --allow-unsafe-long-run'\n" +
+                           std::string(kSourceDir) + "/scripts/runbooks/100m.sh\n";
+  server.hub_status = [](int) { return 503; };
+  EXPECT_NE(shell(book), 0) << "the hub is down";
+  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("budget: 2.16B tokens"), HasSubstr("import-fineweb-edu-dedup stopped with exit code 5")));
+  server.hub_status = [](int) { return 0; };
+  const int code = shell(book);
+  const std::string log = read_all(folder / "script.log");
+  if (base::read_json(folder / "runs/h100-smollm-100m-public-v1/run.json").at("build").at("git_dirty") == true) {  // a strict bundle wants a commit that can be named
+    EXPECT_NE(code, 0);
+    EXPECT_THAT(log, AllOf(HasSubstr("lacks 1 of the 9 artifacts"), HasSubstr("git_commit is stale"), HasSubstr("bundle stopped with exit code 3")));
+    return;
+  }
+  ASSERT_EQ(code, 0) << log;
+  EXPECT_THAT(log, AllOf(HasSubstr("-- sanity: done before"), HasSubstr("== verify:"), HasSubstr("done: h100-smollm-100m-public-v1.tgz")));
+  EXPECT_TRUE(fs::exists(folder / "h100-smollm-100m-public-v1.tgz"));
+  EXPECT_TRUE(fs::exists(folder / "exports/h100-smollm-100m-public-v1/release_manifest.json"));
+  ASSERT_EQ(shell(book), 0);
+  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("-- export: done before"), HasSubstr("finished earlier and unchanged")));
 }
 
 // PICOCHAT_LONG_TESTS: 20 imports, each killed twice; else 3.
