@@ -222,7 +222,7 @@ TEST_F(RunbookImport, TheScriptGoesFromAnEmptyFolderToAVerifiedBundle) {
   EXPECT_TRUE(fs::exists(folder / "h100-smollm-100m-public-v1.tgz"));
   EXPECT_TRUE(fs::exists(folder / "exports/h100-smollm-100m-public-v1/release_manifest.json"));
   ASSERT_EQ(shell(book), 0);
-  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("-- export: done before"), HasSubstr("finished earlier and unchanged")));
+  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("-- export: done before"), HasSubstr("base: unchanged, reused")));
 }
 
 // PICOCHAT_LONG_TESTS: 20 imports, each killed twice; else 3.
