@@ -17,6 +17,7 @@
 #include "picochat/tasks/task_pack.hpp"
 #include "availability.hpp"
 #include "earlier_runs.hpp"
+#include "mirror.hpp"
 #include "multi_seed.hpp"
 #include "preflight_facts.hpp"
 #include "run_context.hpp"
@@ -180,6 +181,7 @@ RunOutcome run_stages(base::FileSystem& files, const gate::ResolvedRunOptions& r
 
   RunContext run{.files = files, .resolved = resolved, .dir = dir, .cache = StageCache(files, dir), .command = command, .group = group, .corpus = std::move(corpus), .compute = compute};
   base::sweep_leftovers(files, dir);
+  if (options.mirror) check_mirror(files, *options.mirror, dir);
   write_run_file(run);
   discard_fresh(run);
   find_rows(run);

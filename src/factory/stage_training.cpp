@@ -2,6 +2,7 @@
 #include "stage_training.hpp"
 
 #include "gemm_peak.hpp"
+#include "mirror.hpp"
 #include "observer.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
@@ -76,6 +77,8 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.peak_flops = s.compute.peak_flops;
   t.measure_gemm_flops = [compute = t.compute] { return measure_gemm_flops(compute.device.is_cpu() ? 1024 : 8192, 3, compute.device, compute.dtype); };
   t.hourly_usd = options.gpu_hourly_usd.value_or(0) * static_cast<double>(ranks(s.group));
+  if (options.mirror && leads(s.group))
+    t.published = [&files = s.files, mirror = Path(*options.mirror), run = s.dir](const Path& checkpoint) { mirror_checkpoint(files, mirror, run, checkpoint); };
   t.fingerprint = s.fingerprint;
   t.identity = {{"tokenizer_sha256", base::sha256_file(s.tokenizer_path).hex()}, {"instruction_level", model::instruction_level()}};
   return t;

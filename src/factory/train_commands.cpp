@@ -1,6 +1,7 @@
 #include "picochat/factory/train_commands.hpp"
 
 #include "availability.hpp"
+#include "mirror.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -39,8 +40,9 @@ base::CommandOutput on_ranks(base::FileSystem& files, const TrainCommandOptions&
   return output;
 }
 
-void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard) {
+void claim(base::FileSystem& files, const Path& dir, const std::string& stage, bool discard, const std::optional<std::string>& mirror) {
   claim_command_folder(files, dir);
+  if (mirror) check_mirror(files, *mirror, dir);
   if (!discard) return;
   StageCache(files, dir).forget(stage);
   for (const char* name : {"checkpoint", "last_checkpoint", "ema_checkpoint", "best", "resume_checkpoint"}) train::clear_stage(files, dir / name);
@@ -89,7 +91,7 @@ base::CommandOutput train_base_alone(base::FileSystem& files, const TrainBaseOpt
   const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(given.tokenizer);
   gate::model_config(given, static_cast<int64_t>(tokenizer->vocab_size()));  // a wrong shape is said before the corpus is read
   const Path dir = given.out_dir;
-  claim(files, dir, "base", given.discard);
+  claim(files, dir, "base", given.discard, given.mirror);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
   const auto shards = command_shards(files, cache, dir, corpus, *tokenizer, given.tokenizer, given.base_shard_token_size, static_cast<int>(given.threads), "base");
@@ -110,7 +112,7 @@ base::CommandOutput train_sft_alone(base::FileSystem& files, const TrainSftOptio
   const auto start = train::load_checkpoint(options.checkpoint);
   eval::require_tokenizer_of_checkpoint(*tokenizer, options.tokenizer, start.config, start.metadata, options.checkpoint);
   const Path dir = options.out_dir;
-  claim(files, dir, "sft", options.discard);
+  claim(files, dir, "sft", options.discard, options.mirror);
   const base::DirectoryLock lock(dir);
   StageCache cache(files, dir);
   StageKey key{.stage = "sft", .inputs = {{"base_checkpoint", start.digest.hex()}, {"tokenizer", base::sha256_file(options.tokenizer).hex()},

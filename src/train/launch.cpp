@@ -309,25 +309,22 @@ int launch(base::FileSystem& files, const LaunchOptions& options) {
   if (options.command.empty())
     throw base::usage_error({.what = "there is nothing to launch", .where = "picochat launch", .expected = "picochat launch --nproc-per-node N -- run tiny ...", .remedy = "put -- and the command after the launcher's own flags"});
   if (options.command.front() == "launch") throw base::usage_error({.what = "a launcher does not launch launchers", .where = "picochat launch"});
-  int code = static_cast<int>(base::ExitCode::kInternal);
-  struct AtEnd {
-    const LaunchOptions& options;
-    int& code;
-    ~AtEnd() { run_on_exit(options.on_exit, code); }
-  } at_end{options, code};
-  try {
-    code = Job(files, options).run();
-  } catch (const base::Error& error) {
-    code = static_cast<int>(error.code());
-    throw;
-  }
+  const OnExit on_exit(options.on_exit, "");
+  const int code = Job(files, options).run();
+  on_exit.ends_with(code);
   return code;
 }
 
-void run_on_exit(const std::optional<std::string>& command, int code) {
-  if (!command) return;
-  base::say(cat("--on-exit: ", *command));
-  const auto result = base::run_process({"/bin/sh", "-c", *command}, {cat("PICOCHAT_EXIT_CODE=", code)}, base::Streams::kInherit);
+OnExit::OnExit(std::optional<std::string> command, const std::string& of) : command_(std::move(command)) {
+  if (command_ && !of.empty() && std::getenv("PICOCHAT_LAUNCH"))
+    throw base::usage_error({.what = "--on-exit belongs to the launcher", .where = cat("picochat launch -- ", of), .remedy = "put it before the --: picochat launch --on-exit CMD -- ..."});
+}
+
+OnExit::~OnExit() {
+  if (!command_) return;
+  if (const int signal = base::pending_signal(); signal != 0 && code_ == 1) code_ = 128 + signal;
+  base::say(cat("--on-exit: ", *command_));
+  const auto result = base::run_process({"/bin/sh", "-c", *command_}, {cat("PICOCHAT_EXIT_CODE=", code_)}, base::Streams::kInherit);
   if (result.code != 0) base::warn(cat("--on-exit ended with exit code ", result.code));
 }
 

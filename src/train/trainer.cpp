@@ -6,6 +6,7 @@
 
 #include <c10/util/Exception.h>
 
+#include "checkpoint_writer.hpp"
 #include "loop_state.hpp"
 #include "replicas.hpp"
 #include "stage_clock.hpp"
@@ -25,6 +26,7 @@ using base::fixed;
 using base::Json;
 
 constexpr double kConsoleSeconds = 10;      // at least one line in this time
+constexpr double kReplayTolerance = 1e-3;   // of a loss computed twice; kernels that add in any order differ in the last bits
 constexpr int64_t kMaxSkippedInARow = 8;    // steps that are not finite before the stage gives up
 
 class Loop {
@@ -35,7 +37,8 @@ class Loop {
         transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute),
         optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer, device()) : Optimizer(layout_, options.optimizer, device())),
         parameters_(model::allocate_flat(layout_.size(), device())), gradients_(model::allocate_flat(layout_.size(), device())), spikes_(options.spike),
-        resume_series_(files, series_folder("resume_checkpoint")), best_series_(files, series_folder("best")) {
+        resume_series_(files, series_folder("resume_checkpoint")), best_series_(files, series_folder("best")),
+        writer_(files, options.published) {
     parameters_.copy_(initial);
     if (options_.lora) {
       adapters_ = model::allocate_flat(options_.lora->size(), device());
@@ -61,13 +64,16 @@ class Loop {
       console_line(false);
       stop = stop_reason();
       if (options_.spike.rollback && state_.step % options_.spike.snapshot_every == 0) take_snapshot();
+      if (news_.save_now) save_for_resume();
+      writer_.check();
       if (int signal = replicas_.alone() ? base::pending_signal() : news_.signal) {
         save_for_resume();
+        writer_.finish();
         observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "interrupted");
         say(cat(options_.stage, ": interrupted after step ", state_.step, "; run the same command again to go on"));
         throw base::Interrupted(signal);
       }
-      if (stop.empty() && checkpoint_due()) save_for_resume();
+      if ((stop.empty() && checkpoint_due()) || stop == "max_minutes") save_for_resume();
     }
     return finish(stop);
   }
@@ -123,7 +129,7 @@ class Loop {
                              .expected = options_.fingerprint, .found = fingerprint,
                              .remedy = cat("run with the options of that run, or with --fresh ", options_.stage)});
     state_ = loop_state_from_json(loaded->training_state.at("loop"), where);
-    resumed_step_ = state_.step;
+    resumed_step_ = saved_step_ = state_.step;
     spikes_.restore(state_.spike);
     parameters_.copy_(loaded->checkpoint.parameters);
     transformer_.parameters_changed();
@@ -139,11 +145,14 @@ class Loop {
     say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
   }
 
-  // One optimizer step. False when the loop went back to a snapshot instead.
-  bool train_step() {
-    const double begun = base::monotonic_seconds();
-    const int64_t step = state_.step + 1;
-    source_.prepare(step);
+  struct Measured {
+    double loss, norm;
+    bool finite;
+    SpikeWatch::Verdict spike;
+  };
+
+  // Loss and gradients of a step with the weights as they are, over all ranks.
+  Measured measure(int64_t step) {
     const auto [first, last] = replicas_.share(options_.grad_accum_steps);
     for (int64_t micro = first; micro < last; ++micro) {
       source_.fill(micro, batch_);
@@ -155,13 +164,45 @@ class Loop {
       options_.lora->project(adapters_, gradients_, adapter_gradients_);
       gradients_.zero_();
     }
-    const at::Tensor& trained = options_.lora ? adapters_ : parameters_;
     const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
-    news_ = {.signal = base::pending_signal(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
+    news_ = {.signal = base::pending_signal(), .save_now = base::take_save_request(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
     const double loss = replicas_.sum(slopes, transformer_.take_loss(), news_);
     const double norm = std::sqrt(model::squared_norm(slopes));
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
-    const auto spike = spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN());
+    return {loss, norm, finite, spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN())};
+  }
+
+  // A warning once in a while is not worth a second pass over the step; what would change the run is.
+  bool suspicious(const Measured& measured) const { return !measured.finite || (measured.spike.spike && options_.spike.rollback); }
+
+  // The same step once more: the same data and weights give the same numbers, unless the hardware failed the first time.
+  Measured replay(int64_t step, const Measured& before) {
+    const LocalNews news = news_;
+    gradients_.zero_();
+    const Measured again = measure(step);
+    news_.signal = std::max(news_.signal, news.signal);
+    news_.save_now = news_.save_now || news.save_now;
+    const bool same = std::isfinite(before.loss) == std::isfinite(again.loss) && (!std::isfinite(before.loss) || std::abs(again.loss - before.loss) <= kReplayTolerance * std::abs(before.loss)) &&
+                      std::isfinite(before.norm) == std::isfinite(again.norm);
+    const char* verdict = same ? "real" : "transient_fault";
+    auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
+    observer_.event({{"event", "replay"}, {"stage", options_.stage}, {"step", step}, {"train_loss", number(before.loss)}, {"grad_norm", number(before.norm)}, {"replayed_loss", number(again.loss)},
+                     {"replayed_grad_norm", number(again.norm)}, {"verdict", verdict}});
+    if (!same)
+      warn(cat(options_.stage, " step ", step, ": the same data and weights gave a loss of ", before.loss, " and then of ", again.loss,
+               ": a transient fault of memory or a GPU. The second result is used; if this comes again, run `picochat sanity preh100` or change the host"));
+    return again;
+  }
+
+  // One optimizer step. False when the loop went back to a snapshot instead.
+  bool train_step() {
+    const double begun = base::monotonic_seconds();
+    const int64_t step = state_.step + 1;
+    source_.prepare(step);
+    Measured measured = measure(step);
+    if (suspicious(measured)) measured = replay(step, measured);
+    const auto& [loss, norm, finite, spike] = measured;
+    const at::Tensor &trained = options_.lora ? adapters_ : parameters_, &slopes = options_.lora ? adapter_gradients_ : gradients_;
     if (spike.spike && options_.spike.rollback) {
       roll_back(step, loss, spike);
       return false;
@@ -185,6 +226,7 @@ class Loop {
     state_.supervised_tokens += source_.supervised_tokens();
     state_.spike = spikes_.state();
     const double seconds = base::monotonic_seconds() - begun;
+    longest_step_ = std::max(longest_step_, seconds);
     clock_.stepped(seconds, options_.grad_accum_steps * batch_.rows * batch_.length);
     replicas_.report(step, options_.stage);
     report_step(update, norm, spike, seconds);
@@ -236,7 +278,7 @@ class Loop {
     Json events = state_.rollback_events;
     const double scale = std::max(options_.spike.min_lr_scale, state_.lr_scale * options_.spike.lr_decay);
     Json event{{"event", "rollback"}, {"stage", options_.stage}, {"step", step}, {"train_loss", loss}, {"baseline_loss", spike.baseline},
-               {"spike_ratio", spike.ratio}, {"lr_scale_after", scale}, {"restored_snapshot_step", snapshot_->state.step}};
+               {"spike_ratio", spike.ratio}, {"replayed", true}, {"lr_scale_after", scale}, {"restored_snapshot_step", snapshot_->state.step}};
     if (!std::isfinite(loss)) event["train_loss"] = nullptr;
     if (!std::isfinite(spike.ratio)) event["spike_ratio"] = nullptr;
     events.push_back(event);
@@ -256,8 +298,10 @@ class Loop {
     state_.rollback_events = events;
     snapshot_->state.lr_scale = scale;  // a second spike before the next snapshot lowers it further
     snapshot_->state.rollback_events = events;
+    writer_.finish();
     best_series_.remove_after(state_.step);
     resume_series_.remove_after(state_.step);
+    saved_step_ = std::min(saved_step_, state_.step);
     observer_.rewound(state_.step);
     observer_.event(event);
     warn(cat(options_.stage, " step ", step, ": loss spike; back to step ", state_.step, ", learning rate x ", scale));
@@ -302,13 +346,11 @@ class Loop {
     evaluated_since_checkpoint_ = true;
   }
 
-  // Returns the seconds that it took.
+  // Returns the seconds that the loop waited.
   double save_best(const Json& event) {
     std::error_code ignored;
     if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
-    const double saving = base::monotonic_seconds();
-    save_checkpoint(files_, best_series_.path(state_.step), weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event));
-    const double seconds = base::monotonic_seconds() - saving;
+    const double seconds = writer_.save("best", best_series_, state_.step, weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event), 0);
     clock_.saved(seconds);
     return seconds;
   }
@@ -326,7 +368,7 @@ class Loop {
       for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
         if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
     CheckpointContent content{.config = options_.config, .parameters = parameters, .metadata = metadata};
-    if (options_.lora) content.more = [this](const base::Path& folder) { options_.lora->write(files_, folder, adapters_); };
+    if (options_.lora) content.more = [this, adapters = adapters_.clone()](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
     return content;
   }
 
@@ -348,8 +390,7 @@ class Loop {
     }
     const bool live = !snapshot_ || snapshot_->state.step == state_.step;
     const LoopState& state = live ? state_ : snapshot_->state;
-    const auto present = resume_series_.steps();
-    if (state.step == 0 || (!present.empty() && present.back() >= state.step)) return;
+    if (state.step <= saved_step_) return;
     CheckpointContent content = weights_content(live ? parameters_ : snapshot_->parameters, "raw", "resume", nullptr);
     content.metadata["step"] = state.step;
     content.metadata["train_loss"] = state.train_loss;
@@ -358,14 +399,13 @@ class Loop {
     if (options_.lora) {
       const at::Tensor adapters = live ? adapters_ : snapshot_->adapters;
       content.state.push_back({"adapters", adapters});
-      content.more = [this, adapters](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
+      content.more = [this, adapters = adapters.clone()](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
     }
     content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
     const double saving = base::monotonic_seconds();
     observer_.sync();
-    save_checkpoint(files_, resume_series_.path(state.step), content);
-    resume_series_.prune(options_.keep_checkpoints);
-    prune_best();
+    writer_.save("resume", resume_series_, state.step, std::move(content), options_.keep_checkpoints, [this] { prune_best(); });
+    saved_step_ = state.step;
     last_checkpoint_time_ = base::monotonic_seconds();
     clock_.saved(last_checkpoint_time_ - saving);
     evaluated_since_checkpoint_ = false;
@@ -388,7 +428,10 @@ class Loop {
     return "";
   }
 
-  bool time_is_over() const { return options_.max_minutes > 0 && base::monotonic_seconds() - started_ >= 60 * options_.max_minutes; }
+  // Before the limit rather than after it: another step must fit, and what must be saved then.
+  bool time_is_over() const {
+    return options_.max_minutes > 0 && base::monotonic_seconds() - started_ + longest_step_ + writer_.longest_write() >= 60 * options_.max_minutes;
+  }
 
   void console_line(bool evaluated) {
     if (!replicas_.leads()) return;
@@ -411,6 +454,8 @@ class Loop {
     TrainResult result{.steps = state_.step, .stop_reason = stop, .best_step = state_.best_step};
     if (!replicas_.leads()) return result;
     replicas_.report(state_.step, cat(options_.stage, " checkpoints"));
+    writer_.finish();
+    if (const auto text = writer_.summary(); !text.empty()) say(cat(options_.stage, ": ", text));
     result.checkpoint = options_.folder / "checkpoint";
     result.last_checkpoint = options_.folder / "last_checkpoint";
     republish(result.last_checkpoint, weights_content(parameters_, "raw", "final", &state_.latest_eval));
@@ -431,8 +476,10 @@ class Loop {
     }
     link_best();
     result.seconds = base::monotonic_seconds() - started_;
+    Json timing = clock_.to_json(result.seconds);
+    timing["saves"] = writer_.timing();
     observer_.event({{"event", "stage_end"}, {"stage", options_.stage}, {"step", state_.step}, {"stop_reason", stop}, {"best_step", state_.best_step},
-                     {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", clock_.to_json(result.seconds)}});
+                     {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", timing}});
     observer_.progress(state_.step, state_.latest_eval, state_.train_loss, stop);
     observer_.sync();
     return result;
@@ -470,9 +517,11 @@ class Loop {
   CheckpointSeries resume_series_, best_series_;
   MicroBatch batch_;
   bool evaluated_since_checkpoint_ = false;
-  int64_t resumed_step_ = 0;
+  int64_t resumed_step_ = 0, saved_step_ = 0;
+  double longest_step_ = 0;
   StageClock clock_{options_.flops_per_token, options_.peak_flops, options_.hourly_usd, options_.measure_gemm_flops};
   double started_ = 0, last_line_ = 0, last_checkpoint_time_ = 0;
+  CheckpointWriter writer_;  // last: it uses what stands above
 };
 
 }  // namespace

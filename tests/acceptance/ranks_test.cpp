@@ -182,6 +182,44 @@ TEST_F(Ranks, ASignalToTheLauncherSavesOnAllRanks) {
   expect_same_bytes(root() / "signal", expected_);
 }
 
+TEST_F(Ranks, AMirrorIsARunThatGoesOn) {
+  auto arguments = small_run(root(), "mirrored");
+  arguments.insert(arguments.end(), {"--mirror", (root() / "mirror").string()});
+  const auto job = launched(2, arguments);
+  Background first(job, root() / "mirrored.txt");
+  ASSERT_TRUE(reaches(first, "mirrored", "base", 20)) << first.log();
+  EXPECT_EQ(first.stop(SIGTERM), 143) << first.log();
+  EXPECT_TRUE(std::filesystem::exists(root() / "mirror/base/resume_checkpoint/step-00000020") || std::filesystem::exists(root() / "mirror/base/resume_checkpoint/step-00000021")) << "the last one too";
+  std::filesystem::remove_all(root() / "mirrored");  // the host is gone with its disk
+  std::filesystem::copy(root() / "mirror", root() / "mirrored", std::filesystem::copy_options::recursive);
+  const auto second = Program(root()).run(job);
+  ASSERT_EQ(second.code, 0) << second.errors;
+  EXPECT_THAT(second.errors, HasSubstr("base: resumed after step 2"));
+  expect_same_bytes(root() / "mirrored", expected_);
+  auto inside = small_run(root(), "inside");
+  inside.insert(inside.end(), {"--mirror", (root() / "inside/copies").string()});
+  EXPECT_EQ(Program(root()).run(inside).code, 2);
+}
+
+TEST_F(Ranks, ASaveRequestSavesAndGoesOn) {
+  auto arguments = small_run(root(), "asked");
+  arguments.insert(arguments.end(), {"--checkpoint-every-steps", "0", "--checkpoint-minutes", "0", "--base-steps", "400"});
+  Background job(launched(2, arguments), root() / "asked.txt");
+  auto newest = [&] {
+    int64_t step = 0;
+    std::error_code none;
+    for (const auto& entry : std::filesystem::directory_iterator(root() / "asked/base/resume_checkpoint", none))
+      if (const auto name = entry.path().filename().string(); name.starts_with("step-")) step = std::max<int64_t>(step, std::stoll(name.substr(5)));
+    return step;
+  };
+  ASSERT_TRUE(reaches(job, "asked", "base", 17)) << job.log();  // the last validation, which saves too, was after step 16
+  ::kill(job.pid(), SIGUSR1);
+  while (job.running() && (newest() == 0 || newest() % 16 == 0)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  EXPECT_NE(newest() % 16, 0) << job.log();
+  EXPECT_TRUE(reaches(job, "asked", "base", newest() + 1)) << "it goes on\n" << job.log();
+  EXPECT_EQ(job.stop(SIGTERM), 143);
+}
+
 // The loss after each step of base training.
 std::map<int64_t, double> losses(const std::filesystem::path& run) {
   std::map<int64_t, double> out;

@@ -134,14 +134,16 @@ TEST(Replicas, AResumedRunOfTheSameRanksHasTheSameBytes) {
   EXPECT_TRUE(at::equal(last_weights(cut), last_weights(whole)));
 }
 
-// A batch whose loss is far above the others', once.
+// At one step the first `times` passes over the data have a loss far above the others'.
 class Spiking final : public BatchSource {
  public:
-  Spiking(BatchSource& source, int64_t spike_at) : source_(source), spike_at_(spike_at) {}
+  Spiking(BatchSource& source, int64_t spike_at, int times) : source_(source), spike_at_(spike_at), times_(times) {}
   void prepare(int64_t step) override { step_ = step, source_.prepare(step); }
   void fill(int64_t micro, MicroBatch& out) const override {
     source_.fill(micro, out);
-    if (step_ == spike_at_ && !spiked_) out.uniform_weight *= 50, spiked_ = micro % 2 == 1;
+    if (step_ != spike_at_ || times_ == 0) return;
+    out.uniform_weight *= 50;
+    if (micro % 2 == 1) --times_;  // the last one of a pass: two to a rank
   }
   int64_t supervised_tokens() const override { return source_.supervised_tokens(); }
   int64_t epoch() const override { return source_.epoch(); }
@@ -152,30 +154,53 @@ class Spiking final : public BatchSource {
  private:
   BatchSource& source_;
   int64_t spike_at_, step_ = 0;
-  mutable bool spiked_ = false;
+  mutable int times_;
 };
 
-TEST(Replicas, RollBackTogether) {
-  World world;
-  auto options = world.options("rollback");
-  options.spike.rollback = true;
-  options.spike.snapshot_every = 4;
+std::vector<base::Json> train_with_spike(World& world, const TrainerOptions& options, int times) {
   Recorder recorder;
   in_ranks(2, [&](const auto& group) {
     SilentObserver silent;
     WindowSource windows(world.split.train, {.context_size = 32, .batch_size = 2, .grad_accum_steps = kMicroSteps, .seed = 1});
-    Spiking source(windows, 7);
+    Spiking source(windows, 7, times);
     const auto validator = window_validator(world.split.validation, 32, 2, false, byte_lengths(*testing::byte_tokenizer()));
     auto mine = options;
     mine.grad_accum_steps = kMicroSteps;
     mine.group = group;
     train(base::real_file_system(), mine, world.initial, source, *validator, group->rank() == 0 ? static_cast<TrainObserver&>(recorder) : silent);
   });
-  const auto& events = recorder.events;
-  const auto rollback = std::find_if(events.begin(), events.end(), [](const base::Json& event) { return event.at("event") == "rollback"; });
-  ASSERT_NE(rollback, events.end());
+  return recorder.events;
+}
+
+const base::Json* find_event(const std::vector<base::Json>& events, const std::string& name) {
+  const auto found = std::find_if(events.begin(), events.end(), [&](const base::Json& event) { return event.at("event") == name; });
+  return found == events.end() ? nullptr : &*found;
+}
+
+TEST(Replicas, ASpikeThatIsInTheDataRollsAllRanksBack) {
+  World world;
+  auto options = world.options("rollback");
+  options.spike.rollback = true;
+  options.spike.snapshot_every = 4;
+  const auto events = train_with_spike(world, options, 2);  // the replay has it too; the course after the rollback does not
+  const auto* rollback = find_event(events, "rollback");
+  ASSERT_TRUE(rollback);
   EXPECT_EQ(rollback->at("restored_snapshot_step"), 4);
   EXPECT_EQ(events.back().at("step"), 12);
+}
+
+TEST(Replicas, AFaultThatAReplayDoesNotShowCostsNoByte) {
+  World world;
+  auto options = world.options("fault"), whole = world.options("whole");
+  options.spike.rollback = whole.spike.rollback = true;
+  train_with_spike(world, whole, 0);
+  const auto events = train_with_spike(world, options, 1);
+  EXPECT_FALSE(find_event(events, "rollback"));
+  const auto* replay = find_event(events, "replay");
+  ASSERT_TRUE(replay);
+  EXPECT_EQ(replay->at("verdict"), "transient_fault");
+  EXPECT_GT(replay->at("train_loss").get<double>(), 10 * replay->at("replayed_loss").get<double>());
+  EXPECT_TRUE(at::equal(last_weights(options), last_weights(whole)));
 }
 
 TEST(Replicas, RanksWithOtherWeightsAreNamed) {

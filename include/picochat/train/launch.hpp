@@ -24,7 +24,19 @@ const base::OptionTable<LaunchOptions>& launch_options();
 // signal that ended it after a checkpoint.
 int launch(base::FileSystem& files, const LaunchOptions& options);
 
-// Runs `command` in a shell; a failure is a warning. For --on-exit.
-void run_on_exit(const std::optional<std::string>& command, int code);
+// --on-exit: runs a shell command when it goes out of scope, with PICOCHAT_EXIT_CODE in its environment; a failure of it is a warning. On a
+// rank that `picochat launch` started it is a usage error to have one: a rank may be killed, the launcher goes on.
+class OnExit {
+ public:
+  OnExit(std::optional<std::string> command, const std::string& of);
+  ~OnExit();
+  OnExit(const OnExit&) = delete;
+  OnExit& operator=(const OnExit&) = delete;
+  void ends_with(int code) const { code_ = code; }  // else by the exception that is on its way
+
+ private:
+  std::optional<std::string> command_;
+  mutable int code_ = 1;
+};
 
 }  // namespace picochat::train

@@ -46,6 +46,7 @@ struct TrainerOptions {
   double checkpoint_minutes = 5;       // 0: off
   int64_t checkpoint_every_steps = 0;  // 0: off
   int64_t keep_checkpoints = 2;
+  std::function<void(const base::Path& checkpoint)> published;  // called on a thread of its own for every checkpoint that was verified
   std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
   std::shared_ptr<ProcessGroup> group; // null: one process
   std::shared_ptr<const Lora> lora;    // null: all weights are trained
