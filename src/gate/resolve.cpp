@@ -88,6 +88,9 @@ void check_combinations(const ResolvedRunOptions& run) {
   if (!o.dpo_input && o.dpo_steps > 0) refuse("--dpo-steps without data", "--dpo-input", "name the preference rows: --dpo-input FILE");
   if (o.device == "cpu" && o.precision == "fp16") refuse("fp16 on the CPU", "--precision", "use --precision float32");
   if (o.scale != "custom" && o.scale.empty()) refuse("an empty preset name", "--scale", "name a preset, or custom");
+  for (const char* name : {"sft_lora_rank", "sft_lora_alpha", "sft_lora_dropout", "sft_lora_targets"})
+    if (o.sft_peft == "none" && given(run, name))
+      refuse(cat(run_options().find(name)->flag(), " without adapters"), run_options().find(name)->flag(), "add --sft-peft lora, or leave it out");
   static const std::vector<std::string> targets{"attn_qkv", "attn_proj", "mlp_fc", "mlp_proj", "all_linear"};
   for (const auto& target : base::split(o.sft_lora_targets, ','))
     if (std::find(targets.begin(), targets.end(), base::trim(target)) == targets.end())

@@ -81,6 +81,9 @@ class Loop {
  private:
   at::Device device() const { return options_.compute.device; }
 
+  // A copy that another thread may read.
+  static at::Tensor on_host(const at::Tensor& values) { return values.to(at::Device(at::kCPU), values.scalar_type(), /*non_blocking=*/false, /*copy=*/true); }
+
   struct Snapshot {
     LoopState state;
     at::Tensor parameters, first, second, adapters;
@@ -368,7 +371,7 @@ class Loop {
       for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
         if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
     CheckpointContent content{.config = options_.config, .parameters = parameters, .metadata = metadata};
-    if (options_.lora) content.more = [this, adapters = adapters_.clone()](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
+    if (options_.lora) content.more = [this, adapters = on_host(adapters_)](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
     return content;
   }
 
@@ -399,7 +402,7 @@ class Loop {
     if (options_.lora) {
       const at::Tensor adapters = live ? adapters_ : snapshot_->adapters;
       content.state.push_back({"adapters", adapters});
-      content.more = [this, adapters = adapters.clone()](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
+      content.more = [this, adapters = on_host(adapters)](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
     }
     content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
     const double saving = base::monotonic_seconds();

@@ -114,7 +114,7 @@ TEST(RunOptions, CombinationsThatCannotBeMeant) {
   for (const Json& flags : {Json{{"dataset_pack", "p.json"}, {"corpus_input", "t.txt"}}, Json{{"dataset_pack", "p.json"}, {"eval_input", "e.jsonl"}},
                             Json{{"corpus_input", "a"}, {"corpus_recipe", "b"}}, Json{{"sft_resume_from", "x"}}, Json{{"dpo_input", "x"}}, Json{{"dpo_steps", 3}},
                             Json{{"device", "cpu"}, {"precision", "fp16"}}, Json{{"n_embd", 10}, {"n_head", 4}}, Json{{"n_head", 4}, {"n_kv_head", 3}},
-                            Json{{"sft_lora_targets", "attn_qkv,mlp"}}, Json{{"corpus_input", ""}}, Json{{"ddp", false}, {"ddp_world_size", 8}}}) {
+                            Json{{"sft_lora_targets", "attn_qkv,mlp"}}, Json{{"sft_lora_rank", 4}}, Json{{"sft_peft", "none"}, {"sft_lora_alpha", 8.0}}, Json{{"corpus_input", ""}}, Json{{"ddp", false}, {"ddp_world_size", 8}}}) {
     const auto error = refusal(flags);
     EXPECT_EQ(error.code(), base::ExitCode::kUsage) << flags.dump();
     EXPECT_FALSE(error.details().remedy.empty()) << flags.dump();
