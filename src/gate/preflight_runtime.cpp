@@ -46,8 +46,6 @@ void check_attention(Sheet& s) {
 void check_ddp(Sheet& s) {
   const RunOptions& o = s.options;
   if (o.ddp) {
-    s.add(kRuntime, "ddp_loss_spike_rollback", s.block_if(o.loss_spike_rollback), o.loss_spike_rollback ? "on" : "off", "off under ddp",
-          "rollback keeps one rank's snapshot and cannot restore several", "add --no-loss-spike-rollback");
     const bool muon = o.base_optimizer == "muon" || o.sft_optimizer == "muon";
     s.add(kRuntime, "ddp_muon_optimizer", s.warn_if(muon), muon ? "muon" : "adamw", "warn: muon under ddp",
           muon ? "every rank repeats Muon's matrix work" : "the optimizer shares its work well", "use --base-optimizer adamw unless a dry run shows that muon pays");

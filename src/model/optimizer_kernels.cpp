@@ -9,6 +9,14 @@
 
 namespace picochat::model {
 
+static_assert(kNormBlockValues == kernels::kNormBlock);
+
+std::vector<double> squared_norm_blocks(const float* values, int64_t count) {
+  std::vector<double> partial(static_cast<size_t>((count + kernels::kNormBlock - 1) / kernels::kNormBlock));
+  kernels::optimizer_table().squared_norm(values, count, partial.data());
+  return partial;
+}
+
 double squared_norm(const float* values, int64_t count) {
   std::vector<double> partial(static_cast<size_t>((count + kernels::kNormBlock - 1) / kernels::kNormBlock));
   return kernels::optimizer_table().squared_norm(values, count, partial.data());

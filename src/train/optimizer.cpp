@@ -11,8 +11,8 @@ Optimizer::Optimizer(const model::ParameterLayout& layout, const OptimizerOption
     : layout_(layout), options_(options), decay_size_(layout.decay_size()), first_(model::allocate_flat(layout.size(), device)),
       second_(model::allocate_flat(layout.size(), device)) {}
 
-Optimizer::Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options, at::Device device)
-    : layout_(layout), options_(options), decay_size_(count), first_(model::allocate_flat(count, device)), second_(model::allocate_flat(count, device)) {
+Optimizer::Optimizer(const model::ParameterLayout& layout, int64_t count, int64_t decayed, const OptimizerOptions& options, at::Device device)
+    : layout_(layout), options_(options), decay_size_(decayed), first_(model::allocate_flat(count, device)), second_(model::allocate_flat(count, device)) {
   options_.name = "adamw";
 }
 

@@ -116,6 +116,23 @@ struct ProcessGroup::State {
     }
   }
 
+  static at::Tensor scratch(at::Tensor& of, int64_t count) {
+    if (!of.defined() || of.numel() < count) of = at::zeros({count});
+    return of.narrow(0, 0, count);
+  }
+  at::Tensor outgoing_parts(int64_t part) { return scratch(outgoing, part * place.world_size); }
+  at::Tensor own_part(int64_t part) { return scratch(own, part); }
+
+  // Of what stands in outgoing_parts(part) on all ranks, this rank's part, added in the order of ranks. Returns own_part(part).
+  at::Tensor sum_of_parts(int64_t part) {
+    at::Tensor input = outgoing_parts(part), received = scratch(incoming, part * place.world_size), sum = own_part(part);
+    std::vector<int64_t> equal;
+    finish("sum of gradients over the ranks", [&] { return host->alltoall_base(received, input, equal, equal); });
+    sum.copy_(received.narrow(0, 0, part));
+    for (int64_t rank = 1; rank < place.world_size; ++rank) sum.add_(received.narrow(0, rank * part, part));
+    return sum;
+  }
+
   std::string key(const std::string& name, int64_t number) const { return cat(name, "/", place.attempt, "/", number); }
 };
 
@@ -187,37 +204,42 @@ void ProcessGroup::all_reduce_sum(const at::Tensor& flat) {
       std::vector<at::Tensor> tensors{values};
       return s.finish("sum of gradients over the ranks", [&] { return s.device->allreduce(tensors); });
     }
-    const int64_t world = s.place.world_size, part = (count + world - 1) / world;
-    if (!s.outgoing.defined() || s.outgoing.numel() < part * world) s.outgoing = at::zeros({part * world}), s.incoming = at::zeros({part * world}), s.own = at::zeros({part});
-    at::Tensor whole = s.outgoing.narrow(0, 0, part * world), own = s.own.narrow(0, 0, part);
+    const int64_t part = (count + s.place.world_size - 1) / s.place.world_size;
+    at::Tensor whole = s.outgoing_parts(part), own = s.own_part(part);
     whole.narrow(0, 0, count).copy_(values);
-    reduce_scatter_sum(whole, own);
-    all_gather(own, whole);
+    s.sum_of_parts(part);
+    s.finish("sum of gradients over the ranks", [&] { return s.host->_allgather_base(whole, own); });
     values.copy_(whole.narrow(0, 0, count));
   });
 }
 
 void ProcessGroup::reduce_scatter_sum(const at::Tensor& whole, const at::Tensor& part) {
   State& s = *state_;
-  const int64_t world = s.place.world_size, count = part.numel();
-  base::require(whole.numel() == world * count, "a reduce-scatter has equal parts");
+  const int64_t world = s.place.world_size, size = part.numel();
+  base::require(whole.numel() == world * size, "a reduce-scatter has equal parts");
   if (world == 1) return void(part.copy_(whole));
   at::Tensor input = whole, output = part;
   if (!whole.is_cpu()) return s.finish("sum of gradients over the ranks", [&] { return s.device->_reduce_scatter_base(output, input); });
-  if (!s.incoming.defined() || s.incoming.numel() < whole.numel()) s.incoming = at::zeros({whole.numel()});
-  at::Tensor received = s.incoming.narrow(0, 0, whole.numel());
-  std::vector<int64_t> equal;
-  s.finish("sum of gradients over the ranks", [&] { return s.host->alltoall_base(received, input, equal, equal); });
-  part.copy_(received.narrow(0, 0, count));
-  for (int64_t rank = 1; rank < world; ++rank) output.add_(received.narrow(0, rank * count, count));
+  for_buckets(size, std::max<int64_t>(1, s.options.bucket / world), [&](int64_t at, int64_t count) {
+    at::Tensor outgoing = s.outgoing_parts(count);
+    for (int64_t rank = 0; rank < world; ++rank) outgoing.narrow(0, rank * count, count).copy_(whole.narrow(0, rank * size + at, count));
+    part.narrow(0, at, count).copy_(s.sum_of_parts(count));
+  });
 }
 
 void ProcessGroup::all_gather(const at::Tensor& part, const at::Tensor& whole) {
   State& s = *state_;
-  if (s.place.world_size == 1) return void(whole.copy_(part));
+  const int64_t world = s.place.world_size, size = part.numel();
+  base::require(whole.numel() == world * size, "a gather has equal parts");
+  if (world == 1) return void(whole.copy_(part));
   at::Tensor input = part, output = whole;
-  const auto& backend = part.is_cpu() ? s.host : s.device;
-  s.finish("gathering values from the ranks", [&] { return backend->_allgather_base(output, input); });
+  if (!part.is_cpu()) return s.finish("gathering values from the ranks", [&] { return s.device->_allgather_base(output, input); });
+  for_buckets(size, std::max<int64_t>(1, s.options.bucket / world), [&](int64_t at, int64_t count) {
+    at::Tensor gathered = s.outgoing_parts(count), own = s.own_part(count);
+    own.copy_(part.narrow(0, at, count));
+    s.finish("gathering values from the ranks", [&] { return s.host->_allgather_base(gathered, own); });
+    for (int64_t rank = 0; rank < world; ++rank) whole.narrow(0, rank * size + at, count).copy_(gathered.narrow(0, rank * count, count));
+  });
 }
 
 void ProcessGroup::broadcast(const at::Tensor& flat, int root) {

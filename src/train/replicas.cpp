@@ -1,9 +1,15 @@
 #include "replicas.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+
+#include <ATen/ATen.h>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/model/optimizer_kernels.hpp"
+#include "picochat/model/parameters.hpp"
 
 namespace picochat::train {
 
@@ -20,7 +26,7 @@ std::pair<int64_t, int64_t> Replicas::share(int64_t micro_steps) const {
   return {rank_ * each, (rank_ + 1) * each};
 }
 
-LocalNews Replicas::agree(const LocalNews& news, double& loss) {
+LocalNews Replicas::agree(const LocalNews& news, double& loss) const {
   if (alone()) return news;
   const auto ranks = group_->all_gather(std::vector<double>{loss, static_cast<double>(news.signal), news.save_now ? 1.0 : 0.0, news.time_is_over ? 1.0 : 0.0, news.save_is_due ? 1.0 : 0.0});
   LocalNews agreed{.time_is_over = ranks[0][3] != 0, .save_is_due = ranks[0][4] != 0};
@@ -33,11 +39,57 @@ LocalNews Replicas::agree(const LocalNews& news, double& loss) {
   return agreed;
 }
 
-double Replicas::sum(const at::Tensor& gradients, double loss, LocalNews& news) {
+double Replicas::sum(const at::Tensor& gradients, double loss, LocalNews& news) const {
   if (alone()) return loss;
   group_->all_reduce_sum(gradients);
   news = agree(news, loss);
   return loss;
+}
+
+int64_t Replicas::part_size(int64_t size) const {
+  const int64_t blocks = (size + model::kNormBlockValues - 1) / model::kNormBlockValues;
+  return (blocks + world_ - 1) / world_ * model::kNormBlockValues;
+}
+
+at::Tensor Replicas::part_of(const at::Tensor& whole) const { return whole.narrow(0, rank_ * (whole.numel() / world_), whole.numel() / world_); }
+
+double Replicas::sum_parts(const at::Tensor& whole, double loss, LocalNews& news) const {
+  group_->reduce_scatter_sum(whole, part_of(whole));
+  news = agree(news, loss);
+  return loss;
+}
+
+void Replicas::gather_parts(const at::Tensor& whole) const { group_->all_gather(part_of(whole), whole); }
+
+double Replicas::norm_of_parts(const at::Tensor& part) const {
+  const std::vector<double> mine = part.is_cpu() ? model::squared_norm_blocks(part.data_ptr<float>(), part.numel()) : std::vector<double>{model::squared_norm(part)};
+  double total = 0;
+  for (const auto& blocks : group_->all_gather(mine))
+    for (double block : blocks) total += block;
+  return std::sqrt(total);
+}
+
+at::Tensor Replicas::collect(const at::Tensor& part, int64_t size) const {
+  at::Tensor whole = leads() ? model::allocate_flat(size) : at::Tensor();
+  for (int root = 0; root < world_; ++root) {
+    const at::Tensor values = root == rank_ ? part : at::empty_like(part);
+    group_->broadcast(values, root);
+    const int64_t first = root * part.numel(), count = std::clamp<int64_t>(size - first, 0, part.numel());
+    if (leads() && count > 0) whole.narrow(0, first, count).copy_(values.narrow(0, 0, count));
+  }
+  return whole;
+}
+
+void Replicas::deal(const at::Tensor& whole, const at::Tensor& part) const {
+  for (int to = 0; to < world_; ++to) {
+    at::Tensor values = to == rank_ ? part : at::empty_like(part);
+    if (leads()) {
+      const int64_t first = to * part.numel(), count = std::clamp<int64_t>(whole.numel() - first, 0, part.numel());
+      values.zero_();
+      if (count > 0) values.narrow(0, 0, count).copy_(whole.narrow(0, first, count));
+    }
+    group_->broadcast(values);
+  }
 }
 
 void Replicas::spread(const at::Tensor& values) const {

@@ -32,8 +32,17 @@ class Replicas {
   std::pair<int64_t, int64_t> share(int64_t micro_steps) const;
 
   // Sums `gradients` over the ranks, in place; returns the sum of the losses. `news` becomes what all ranks agree on.
-  double sum(const at::Tensor& gradients, double loss, LocalNews& news);
-  LocalNews agree(const LocalNews& news, double& loss);  // without gradients
+  double sum(const at::Tensor& gradients, double loss, LocalNews& news) const;
+  LocalNews agree(const LocalNews& news, double& loss) const;  // without gradients
+
+  // A flat buffer in equal parts, one a rank: of zero1's gradients, parameters and moments. `whole` has world() x part_size(size) values.
+  int64_t part_size(int64_t size) const;
+  at::Tensor part_of(const at::Tensor& whole) const;                            // this rank's; shares storage
+  double sum_parts(const at::Tensor& whole, double loss, LocalNews& news) const;  // as sum(), each rank getting the sum of its own part
+  void gather_parts(const at::Tensor& whole) const;                             // every rank's part on all ranks
+  double norm_of_parts(const at::Tensor& part) const;                           // L2 norm of the whole; on the CPU the bits of the undivided one
+  at::Tensor collect(const at::Tensor& part, int64_t size) const;               // the whole, on rank 0's host; undefined elsewhere
+  void deal(const at::Tensor& whole, const at::Tensor& part) const;             // the other way round
 
   // Rank 0's values on every rank.
   void spread(const at::Tensor& values) const;

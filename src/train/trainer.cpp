@@ -6,9 +6,9 @@
 
 #include <c10/util/Exception.h>
 
-#include "checkpoint_writer.hpp"
 #include "loop_state.hpp"
 #include "replicas.hpp"
+#include "stage_checkpoints.hpp"
 #include "stage_clock.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
@@ -33,12 +33,11 @@ class Loop {
  public:
   Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
        TrainObserver& observer)
-      : files_(files), options_(options), source_(source), validator_(validator), observer_(observer), replicas_(options.group), layout_(options.config),
+      : options_(options), source_(source), validator_(validator), observer_(observer), replicas_(options.group), layout_(options.config),
         transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute),
-        optimizer_(options.lora ? Optimizer(layout_, options.lora->size(), options.optimizer, device()) : Optimizer(layout_, options.optimizer, device())),
-        parameters_(model::allocate_flat(layout_.size(), device())), gradients_(model::allocate_flat(layout_.size(), device())), spikes_(options.spike),
-        resume_series_(files, series_folder("resume_checkpoint")), best_series_(files, series_folder("best")),
-        writer_(files, options.published) {
+        sharded_(options.shard_optimizer && !replicas_.alone() && !options.lora), optimizer_(make_optimizer()), all_parameters_(model::allocate_flat(flat_size(), device())),
+        all_gradients_(model::allocate_flat(flat_size(), device())), parameters_(all_parameters_.narrow(0, 0, layout_.size())), gradients_(all_gradients_.narrow(0, 0, layout_.size())), spikes_(options.spike),
+        checkpoints_(files, options, replicas_.leads()) {
     parameters_.copy_(initial);
     if (options_.lora) {
       adapters_ = model::allocate_flat(options_.lora->size(), device());
@@ -65,10 +64,10 @@ class Loop {
       stop = stop_reason();
       if (options_.spike.rollback && state_.step % options_.spike.snapshot_every == 0) take_snapshot();
       if (news_.save_now) save_for_resume();
-      writer_.check();
+      checkpoints_.writer().check();
       if (int signal = replicas_.alone() ? base::pending_signal() : news_.signal) {
         save_for_resume();
-        writer_.finish();
+        checkpoints_.writer().finish();
         observer_.progress(state_.step, state_.latest_eval, state_.train_loss, "interrupted");
         say(cat(options_.stage, ": interrupted after step ", state_.step, "; run the same command again to go on"));
         throw base::Interrupted(signal);
@@ -81,17 +80,23 @@ class Loop {
  private:
   at::Device device() const { return options_.compute.device; }
 
-  // A copy that another thread may read.
-  static at::Tensor on_host(const at::Tensor& values) { return values.to(at::Device(at::kCPU), values.scalar_type(), /*non_blocking=*/false, /*copy=*/true); }
-
   struct Snapshot {
     LoopState state;
     at::Tensor parameters, first, second, adapters;
     std::optional<at::Tensor> ema;
   };
 
-  // Only rank 0 has checkpoints; the others see an empty series.
-  base::Path series_folder(const char* name) const { return replicas_.leads() ? options_.folder / name : base::Path(); }
+  // With sharded state the flat buffers are padded to equal parts for the ranks.
+  int64_t flat_size() const { return sharded_ ? replicas_.world() * replicas_.part_size(layout_.size()) : layout_.size(); }
+
+  Optimizer make_optimizer() const {
+    const auto& o = options_.optimizer;
+    if (options_.lora) return {layout_, options_.lora->size(), options_.lora->size(), o, device()};
+    if (!sharded_) return {layout_, o, device()};
+    base::require(o.name == "adamw", "sharded optimizer state is AdamW's");
+    const int64_t part = replicas_.part_size(layout_.size());
+    return {layout_, part, std::clamp<int64_t>(layout_.decay_size() - replicas_.rank() * part, 0, part), o, device()};
+  }
 
   void say(const std::string& line) const {
     if (replicas_.leads()) base::say(line);
@@ -109,23 +114,28 @@ class Loop {
     state["watch"] = spikes_.state();
     state = replicas_.spread(state);
     state_ = loop_state_from_json(state, "rank 0");
-    resumed_step_ = state.at("resumed_step").get<int64_t>();
+    resumed_step_ = saved_step_ = state.at("resumed_step").get<int64_t>();
     spikes_.restore(state.at("watch"));
-    for (const at::Tensor& values : {parameters_, optimizer_.first_moment(), optimizer_.second_moment()}) replicas_.spread(values);
+    replicas_.spread(parameters_);
+    for (size_t i : {0, 1}) {
+      const at::Tensor& moment = i == 0 ? optimizer_.first_moment() : optimizer_.second_moment();
+      if (!sharded_) replicas_.spread(moment);
+      else if (resumed_step_ > 0) replicas_.deal(loaded_moments_[i], moment);
+      loaded_moments_[i] = at::Tensor();
+    }
     if (ema_) replicas_.spread(*ema_);
     if (options_.lora) replicas_.spread(adapters_);
     transformer_.parameters_changed();
   }
 
   void resume() {
-    auto loaded = resume_series_.newest();
+    auto loaded = checkpoints_.newest();
     if (!loaded) {
-      resume_series_.remove_after(-1);
-      best_series_.remove_after(-1);
+      checkpoints_.rewind(-1);
       observer_.rewound(0);
       return;
     }
-    const std::string where = resume_series_.path(0).parent_path().string();
+    const std::string where = (options_.folder / "resume_checkpoint").string();
     const auto fingerprint = base::get_string_or(loaded->training_state, "fingerprint", "", where);
     if (fingerprint != options_.fingerprint)
       throw base::bad_input({.what = "the checkpoint's fingerprint is that of another run: its inputs or options differ", .where = where,
@@ -137,13 +147,12 @@ class Loop {
     parameters_.copy_(loaded->checkpoint.parameters);
     transformer_.parameters_changed();
     for (const auto& [name, values] : loaded->state) {
-      if (name == "first_moment") optimizer_.first_moment().copy_(values);
-      if (name == "second_moment") optimizer_.second_moment().copy_(values);
+      if (name == "first_moment") sharded_ ? void(loaded_moments_[0] = values) : void(optimizer_.first_moment().copy_(values));
+      if (name == "second_moment") sharded_ ? void(loaded_moments_[1] = values) : void(optimizer_.second_moment().copy_(values));
       if (name == "ema" && ema_) ema_->copy_(values);
       if (name == "adapters" && options_.lora) adapters_.copy_(values);
     }
-    resume_series_.remove_after(state_.step);
-    best_series_.remove_after(state_.step);
+    checkpoints_.rewind(state_.step);
     observer_.rewound(state_.step);
     say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
   }
@@ -169,8 +178,8 @@ class Loop {
     }
     const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
     news_ = {.signal = base::pending_signal(), .save_now = base::take_save_request(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
-    const double loss = replicas_.sum(slopes, transformer_.take_loss(), news_);
-    const double norm = std::sqrt(model::squared_norm(slopes));
+    const double mine = transformer_.take_loss(), loss = sharded_ ? replicas_.sum_parts(all_gradients_, mine, news_) : replicas_.sum(slopes, mine, news_);
+    const double norm = sharded_ ? replicas_.norm_of_parts(replicas_.part_of(all_gradients_)) : std::sqrt(model::squared_norm(slopes));
     const bool finite = std::isfinite(loss) && std::isfinite(norm);
     return {loss, norm, finite, spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN())};
   }
@@ -215,7 +224,13 @@ class Loop {
                          .muon_momentum = muon_momentum_at(options_.muon_momentum_schedule, step, options_.max_steps)};
     if (options_.grad_clip > 0 && norm > options_.grad_clip) update.gradient_scale = options_.grad_clip / norm;
     if (finite) {
-      optimizer_.step(update, trained, slopes);
+      if (sharded_) {
+        optimizer_.step(update, replicas_.part_of(all_parameters_), replicas_.part_of(all_gradients_));
+        replicas_.gather_parts(all_parameters_);
+        all_gradients_.zero_();
+      } else {
+        optimizer_.step(update, trained, slopes);
+      }
       if (options_.lora) options_.lora->merge(adapters_, parameters_);
       transformer_.parameters_changed();
       if (ema_) model::ema_update(options_.ema_decay, parameters_, *ema_);
@@ -301,9 +316,7 @@ class Loop {
     state_.rollback_events = events;
     snapshot_->state.lr_scale = scale;  // a second spike before the next snapshot lowers it further
     snapshot_->state.rollback_events = events;
-    writer_.finish();
-    best_series_.remove_after(state_.step);
-    resume_series_.remove_after(state_.step);
+    checkpoints_.rewind(state_.step);
     saved_step_ = std::min(saved_step_, state_.step);
     observer_.rewound(state_.step);
     observer_.event(event);
@@ -334,7 +347,7 @@ class Loop {
       state_.best_metric = metric;
       state_.best_step = state_.step;
       state_.evals_without_improvement = 0;
-      if (replicas_.leads()) saved = save_best(event);
+      if (replicas_.leads()) clock_.saved(saved = checkpoints_.save_best(state_, weights(), event));
     } else {
       ++state_.evals_without_improvement;
     }
@@ -349,32 +362,6 @@ class Loop {
     evaluated_since_checkpoint_ = true;
   }
 
-  // Returns the seconds that the loop waited.
-  double save_best(const Json& event) {
-    std::error_code ignored;
-    if (std::filesystem::exists(best_series_.path(state_.step), ignored)) best_series_.remove(state_.step);
-    const double seconds = writer_.save("best", best_series_, state_.step, weights_content(ema_ ? *ema_ : parameters_, ema_ ? "ema" : "raw", "best_validation", &event), 0);
-    clock_.saved(seconds);
-    return seconds;
-  }
-
-  CheckpointContent weights_content(const at::Tensor& parameters, const std::string& weights, const std::string& kind, const Json* evaluation) const {
-    Json metadata = options_.identity;
-    metadata["stage"] = options_.stage;
-    metadata["step"] = state_.step;
-    metadata["checkpoint_kind"] = kind;
-    metadata["weights"] = weights;
-    metadata["train_loss"] = std::isfinite(state_.train_loss) ? Json(state_.train_loss) : Json(nullptr);
-    metadata["num_parameters"] = options_.config.parameter_count();
-    metadata["fingerprint"] = options_.fingerprint;
-    if (evaluation)
-      for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
-        if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
-    CheckpointContent content{.config = options_.config, .parameters = parameters, .metadata = metadata};
-    if (options_.lora) content.more = [this, adapters = on_host(adapters_)](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
-    return content;
-  }
-
   bool checkpoint_due() const {
     if (state_.step % std::max<int64_t>(1, options_.spike.rollback ? options_.spike.snapshot_every : 1) != 0) return false;
     if (evaluated_since_checkpoint_) return true;
@@ -387,41 +374,23 @@ class Loop {
   // With rollback on, what is saved is always a snapshot, so that a resumed run can roll back to the
   // same place as an undisturbed one.
   void save_for_resume() {
-    if (!replicas_.leads()) {
-      evaluated_since_checkpoint_ = false;
-      return;
-    }
+    evaluated_since_checkpoint_ = false;
     const bool live = !snapshot_ || snapshot_->state.step == state_.step;
     const LoopState& state = live ? state_ : snapshot_->state;
     if (state.step <= saved_step_) return;
-    CheckpointContent content = weights_content(live ? parameters_ : snapshot_->parameters, "raw", "resume", nullptr);
-    content.metadata["step"] = state.step;
-    content.metadata["train_loss"] = state.train_loss;
-    content.state = {{"first_moment", live ? optimizer_.first_moment() : snapshot_->first}, {"second_moment", live ? optimizer_.second_moment() : snapshot_->second}};
-    if (ema_) content.state.push_back({"ema", live ? *ema_ : *snapshot_->ema});
-    if (options_.lora) {
-      const at::Tensor adapters = live ? adapters_ : snapshot_->adapters;
-      content.state.push_back({"adapters", adapters});
-      content.more = [this, adapters = on_host(adapters)](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
-    }
-    content.training_state = {{"fingerprint", options_.fingerprint}, {"loop", to_json(state)}};
-    const double saving = base::monotonic_seconds();
-    observer_.sync();
-    writer_.save("resume", resume_series_, state.step, std::move(content), options_.keep_checkpoints, [this] { prune_best(); });
     saved_step_ = state.step;
+    const double saving = base::monotonic_seconds();
+    // Checkpoints hold the whole state, however it was spread: any number of ranks goes on from them.
+    at::Tensor first = live ? optimizer_.first_moment() : snapshot_->first, second = live ? optimizer_.second_moment() : snapshot_->second;
+    if (sharded_) first = replicas_.collect(first, layout_.size()), second = replicas_.collect(second, layout_.size());
+    if (!replicas_.leads()) return;
+    observer_.sync();
+    checkpoints_.save_resume(state, live ? weights() : Weights{snapshot_->parameters, snapshot_->adapters, snapshot_->ema}, first, second);
     last_checkpoint_time_ = base::monotonic_seconds();
     clock_.saved(last_checkpoint_time_ - saving);
-    evaluated_since_checkpoint_ = false;
   }
 
-  // A best checkpoint goes when no checkpoint that may be resumed can need it.
-  void prune_best() {
-    const auto resumable = resume_series_.steps(), best = best_series_.steps();
-    const int64_t oldest = resumable.empty() ? 0 : resumable.front();
-    auto first_kept = std::upper_bound(best.begin(), best.end(), oldest);
-    if (first_kept != best.begin()) --first_kept;
-    for (auto step = best.begin(); step != first_kept; ++step) best_series_.remove(*step);
-  }
+  Weights weights() const { return {parameters_, adapters_, ema_}; }
 
   std::string stop_reason() const {
     if (state_.step >= options_.max_steps) return "max_steps";
@@ -433,7 +402,7 @@ class Loop {
 
   // Before the limit rather than after it: another step must fit, and what must be saved then.
   bool time_is_over() const {
-    return options_.max_minutes > 0 && base::monotonic_seconds() - started_ + longest_step_ + writer_.longest_write() >= 60 * options_.max_minutes;
+    return options_.max_minutes > 0 && base::monotonic_seconds() - started_ + longest_step_ + checkpoints_.writer().longest_write() >= 60 * options_.max_minutes;
   }
 
   void console_line(bool evaluated) {
@@ -457,30 +426,11 @@ class Loop {
     TrainResult result{.steps = state_.step, .stop_reason = stop, .best_step = state_.best_step};
     if (!replicas_.leads()) return result;
     replicas_.report(state_.step, cat(options_.stage, " checkpoints"));
-    writer_.finish();
-    if (const auto text = writer_.summary(); !text.empty()) say(cat(options_.stage, ": ", text));
-    result.checkpoint = options_.folder / "checkpoint";
-    result.last_checkpoint = options_.folder / "last_checkpoint";
-    republish(result.last_checkpoint, weights_content(parameters_, "raw", "final", &state_.latest_eval));
-    if (ema_) {
-      result.ema_checkpoint = options_.folder / "ema_checkpoint";
-      republish(*result.ema_checkpoint, weights_content(*ema_, "ema", "final_ema", &state_.latest_eval));
-    }
-    if (state_.best_step > 0) {
-      const auto best = load_checkpoint(best_series_.path(state_.best_step));
-      CheckpointContent content{.config = best.config, .parameters = best.parameters, .metadata = best.metadata};
-      if (options_.lora)
-        content.more = [&](const base::Path& folder) {
-          for (const char* name : {kAdapterTensors, kAdapterConfig}) base::write_file(files_, folder / name, base::read_file(best_series_.path(state_.best_step) / name));
-        };
-      result.checkpoint_digest = republish(result.checkpoint, content);
-    } else {  // no evaluation gave a finite number
-      result.checkpoint_digest = republish(result.checkpoint, weights_content(parameters_, "raw", "best_validation_fallback", nullptr));
-    }
-    link_best();
+    checkpoints_.publish(state_, weights(), result);
+    if (const auto text = checkpoints_.writer().summary(); !text.empty()) say(cat(options_.stage, ": ", text));
     result.seconds = base::monotonic_seconds() - started_;
     Json timing = clock_.to_json(result.seconds);
-    timing["saves"] = writer_.timing();
+    timing["saves"] = checkpoints_.writer().timing();
     observer_.event({{"event", "stage_end"}, {"stage", options_.stage}, {"step", state_.step}, {"stop_reason", stop}, {"best_step", state_.best_step},
                      {"supervised_tokens", state_.supervised_tokens}, {"rollback_events", state_.rollback_events}, {"timing", timing}});
     observer_.progress(state_.step, state_.latest_eval, state_.train_loss, stop);
@@ -488,20 +438,6 @@ class Loop {
     return result;
   }
 
-  base::Digest republish(const base::Path& path, const CheckpointContent& content) {
-    if (std::filesystem::exists(path)) base::remove_published(files_, path);  // an earlier attempt at these very last steps
-    return save_checkpoint(files_, path, content);
-  }
-
-  // `best_checkpoint` is the documented second name of `checkpoint`.
-  void link_best() {
-    const base::Path link = options_.folder / "best_checkpoint";
-    std::error_code ignored;
-    std::filesystem::remove(link, ignored);
-    std::filesystem::create_directory_symlink("checkpoint", link, ignored);
-  }
-
-  base::FileSystem& files_;
   const TrainerOptions& options_;
   BatchSource& source_;
   Validator& validator_;
@@ -511,20 +447,22 @@ class Loop {
   model::StreamScope stream_{options_.compute.device};
   model::ParameterLayout layout_;
   model::Transformer transformer_;
+  const bool sharded_;  // the optimizer's state, over the ranks
   Optimizer optimizer_;
-  at::Tensor parameters_, gradients_, adapters_, adapter_gradients_;  // the latter two with LoRA
+  at::Tensor all_parameters_, all_gradients_;                         // with the padding of sharded state
+  at::Tensor parameters_, gradients_, adapters_, adapter_gradients_;  // without it; the latter two with LoRA
+  at::Tensor loaded_moments_[2];                                      // of a checkpoint, until they are dealt to the ranks
   std::optional<at::Tensor> ema_;
   std::optional<Snapshot> snapshot_;
   LoopState state_;
   SpikeWatch spikes_;
-  CheckpointSeries resume_series_, best_series_;
   MicroBatch batch_;
   bool evaluated_since_checkpoint_ = false;
   int64_t resumed_step_ = 0, saved_step_ = 0;
   double longest_step_ = 0;
   StageClock clock_{options_.flops_per_token, options_.peak_flops, options_.hourly_usd, options_.measure_gemm_flops};
   double started_ = 0, last_line_ = 0, last_checkpoint_time_ = 0;
-  CheckpointWriter writer_;  // last: it uses what stands above
+  StageCheckpoints checkpoints_;
 };
 
 }  // namespace

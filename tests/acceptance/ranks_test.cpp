@@ -250,6 +250,33 @@ TEST_F(Ranks, AnotherNumberOfRanksGoesOnWithTheSameData) {
   }
 }
 
+TEST_F(Ranks, SanityAsksTheOtherRanks) {
+  const auto outcome = Program(root()).run(launched(2, {"sanity", "preh100", "--device", "cpu", "--threads", "1", "--out-dir", (root() / "sanity").string()}));
+  EXPECT_EQ(outcome.code, 0) << outcome.errors;
+  EXPECT_THAT(outcome.errors, HasSubstr("sum over 2 ranks: right"));
+}
+
+TEST_F(Ranks, TheDryRunOfTheLargePresetEndsWithAVerdict) {
+  const auto out = root() / "dry";
+  const pid_t script = ::fork();
+  if (script == 0) {
+    ::setenv("PICOCHAT", kProgram, 1);
+    const auto log = (root() / "dry.txt").string();
+    ::dup2(::open(log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), STDOUT_FILENO);
+    ::dup2(STDOUT_FILENO, STDERR_FILENO);
+    const std::string path = std::string(kSourceDir) + "/scripts/dry_run", corpus = (root() / "corpus").string();
+    ::execl(path.c_str(), path.c_str(), "--out-dir", out.c_str(), "--", "--corpus-input", corpus.c_str(), nullptr);
+    ::_exit(127);
+  }
+  int status = 0;
+  ::waitpid(script, &status, 0);
+  EXPECT_EQ(WEXITSTATUS(status), 0) << read_all(root() / "dry.txt");
+  EXPECT_THAT(read_all(root() / "dry.txt"), HasSubstr("dry run: passed"));
+  const auto report = base::read_json(out / "base/train_report.json");
+  EXPECT_EQ(report.at("coverage").at("grad_accum_steps"), 8) << "the preset's accumulation";
+  EXPECT_EQ(report.at("config").at("base_lr_warmup_steps"), 500) << "the preset's warm-up";
+}
+
 TEST_F(Ranks, TheVariablesOfAnyLauncherWillDo) {
   const auto command = small_run(root(), "plain");
   const auto store = std::to_string(20000 + ::getpid() % 20000);

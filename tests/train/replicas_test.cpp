@@ -92,6 +92,32 @@ TEST(Replicas, OneMicroStepARankHasTheBitsOfOneProcess) {
   EXPECT_TRUE(at::equal(last_weights(options), parameters));
 }
 
+TEST(Replicas, ShardedOptimizerStateHasTheBitsOfTheWholeAndItsCheckpointsAreTheSame) {
+  World world;
+  auto whole = world.options("whole");
+  whole.grad_clip = 0.5;
+  whole.checkpoint_every_steps = 5;
+  whole.keep_checkpoints = 9;
+  auto sharded = whole;
+  sharded.folder = world.folder.path() / "sharded";
+  sharded.shard_optimizer = true;
+  const auto expected = train_on_ranks(world, 4, whole), events = train_on_ranks(world, 4, sharded);
+  EXPECT_EQ(events, expected);
+  EXPECT_TRUE(at::equal(last_weights(sharded), last_weights(whole)));
+  for (const char* step : {"step-00000004", "step-00000005", "step-00000008", "step-00000010"})
+    EXPECT_EQ(base::read_file(sharded.folder / "resume_checkpoint" / step / "manifest.json"), base::read_file(whole.folder / "resume_checkpoint" / step / "manifest.json")) << step;
+  // It goes on from the other's checkpoint, and the other from its.
+  for (const auto& [mine, other] : {std::pair{sharded, whole}, {whole, sharded}}) {
+    auto again = mine;
+    again.folder = world.folder.path() / (mine.shard_optimizer ? "then-sharded" : "then-whole");
+    std::filesystem::create_directories(again.folder / "resume_checkpoint");
+    std::filesystem::copy(other.folder / "resume_checkpoint/step-00000005", again.folder / "resume_checkpoint/step-00000005", std::filesystem::copy_options::recursive);
+    std::filesystem::copy(other.folder / "best", again.folder / "best", std::filesystem::copy_options::recursive);
+    train_on_ranks(world, 4, again);
+    EXPECT_TRUE(at::equal(last_weights(again), last_weights(whole)));
+  }
+}
+
 TEST(Replicas, GoOnFromTheCheckpointOfAnotherNumberOfRanks) {
   World world;
   auto whole = world.options("whole");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -10,6 +11,9 @@ namespace picochat::model {
 
 // Sum of squares, in double, over fixed blocks that are added in order.
 double squared_norm(const float* values, int64_t count);
+// Those blocks' sums, for a buffer that is held in parts: parts of a multiple of so many values have the blocks of the whole.
+inline constexpr int64_t kNormBlockValues = 8192;
+std::vector<double> squared_norm_blocks(const float* values, int64_t count);
 
 struct AdamWStep {
   double learning_rate = 0;

@@ -26,8 +26,9 @@ struct OptimizerStep {
 class Optimizer {
  public:
   Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options, at::Device device = at::kCPU);
-  // AdamW over a buffer of `count` values without a layout, all of them decayed: adapters.
-  Optimizer(const model::ParameterLayout& layout, int64_t count, const OptimizerOptions& options, at::Device device = at::kCPU);
+  // AdamW over a buffer of `count` values without a layout, of which the first `decayed` are decayed: adapters (all of them), or one rank's
+  // part of the flat buffer.
+  Optimizer(const model::ParameterLayout& layout, int64_t count, int64_t decayed, const OptimizerOptions& options, at::Device device = at::kCPU);
   // Updates `parameters` and leaves `gradients` zero.
   void step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   // The state, shared storage: what checkpoints and snapshots copy. Muon keeps its momentum in the

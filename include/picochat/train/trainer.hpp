@@ -49,6 +49,7 @@ struct TrainerOptions {
   std::function<void(const base::Path& checkpoint)> published;  // called on a thread of its own for every checkpoint that was verified
   std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
   std::shared_ptr<ProcessGroup> group; // null: one process
+  bool shard_optimizer = false;        // zero1: each rank holds its part of the optimizer's state; not with Muon
   std::shared_ptr<const Lora> lora;    // null: all weights are trained
   uint64_t lora_seed = 0;
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported

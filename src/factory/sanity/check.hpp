@@ -12,6 +12,7 @@
 #include "picochat/factory/sanity.hpp"
 #include "picochat/model/compute.hpp"
 #include "picochat/model/config.hpp"
+#include "picochat/train/process_group.hpp"
 
 namespace picochat::factory::sanity {
 
@@ -32,6 +33,7 @@ struct Context {
   Path work;  // an empty folder of the check's own
   // A fault on one of the two sides that a check compares; tests put one in. Parameters as the faulty side sees them.
   std::function<void(const at::Tensor& parameters)> fault = [](const at::Tensor&) {};
+  train::ProcessGroup* group = nullptr;  // the ranks that a launcher started; null: one process
   model::Compute compute = {};  // what is tested; the other side of a comparison is plain operations in float32 on the CPU
 
   bool cuda() const { return compute.options.device.is_cuda(); }
@@ -70,6 +72,8 @@ struct CollectiveCase {
   std::function<void(std::vector<float>& values)> all_reduce;  // sum over the ranks, in place
 };
 Finding collective(const Context&, const CollectiveCase& = {});
+// Of real processes, on their device. Every rank calls this at the same point; what it returns is judged on rank 0.
+CollectiveCase collective_case(train::ProcessGroup& group, at::Device device);
 
 // --- the host ------------------------------------------------------------------------------------------------------
 struct HostLimits {

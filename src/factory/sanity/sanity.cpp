@@ -1,9 +1,11 @@
 #include "picochat/factory/sanity.hpp"
 
+#include <cstdlib>
 #include <functional>
 #include <vector>
 
 #include "factory/earlier_runs.hpp"
+#include "factory/ranks.hpp"
 #include "factory/run_context.hpp"
 #include "factory/sanity/check.hpp"
 #include "factory/sanity/gpu.hpp"
@@ -29,6 +31,7 @@ struct Check {
   std::function<Finding(const Context&)> run;
 };
 
+constexpr double kWaitSeconds = 3600, kLeaveSeconds = 10;  // of ranks
 constexpr int kCudaMajor = 13;  // of the pinned LibTorch
 
 // Checks of a GPU: skipped only where the device is the CPU.
@@ -64,7 +67,9 @@ std::vector<Check> checks(bool cuda) {
           of_gpu("gpu_power_cap", cuda, sanity::judge_power_cap),
           of_gpu("gpu_ecc", cuda, sanity::judge_ecc),
           of_gpu("gpu_throttle", cuda, sanity::judge_throttle),
-          {"collective", [](const Context& c) { return sanity::collective(c); }}};
+          {"collective", [](const Context& c) {
+             return c.group ? sanity::collective(c, sanity::collective_case(*c.group, c.compute.options.device)) : sanity::collective(c);
+           }}};
 }
 
 // A check that throws has failed; the others go on.
@@ -111,9 +116,20 @@ const base::OptionTable<SanityOptions>& sanity_options() {
 }
 
 base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& options) {
-  const auto compute = model::resolve_compute({.device = options.device, .precision = options.precision, .matmul_precision = options.matmul_precision, .attention = options.attn_backend});
+  auto compute = model::resolve_compute({.device = options.device, .precision = options.precision, .matmul_precision = options.matmul_precision, .attention = options.attn_backend});
   if (options.capacity_scale) gate::find_preset(*options.capacity_scale);  // a wrong name is said before anything runs
+  Group group;
+  if (const auto place = train::rank_place(std::getenv); place && place->world_size > 1) {
+    if (compute.options.device.is_cuda()) compute.options.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(place->local_rank));
+    group = train::ProcessGroup::connect(*place, {.cuda = compute.options.device.is_cuda()});
+  }
   model::set_compute_threads(static_cast<int>(options.threads));
+  if (!leads(group)) {  // rank 0 tests the host; the others are there to be summed with
+    group->report(0, "waits for rank 0");
+    sanity::collective(Context{files, options, options.out_dir}, sanity::collective_case(*group, compute.options.device));
+    group->next_order(kWaitSeconds);
+    return {};
+  }
   const Path dir = options.out_dir, work = dir / "work";
   files.make_directories(dir);
   const base::DirectoryLock lock(dir);
@@ -125,6 +141,7 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
     base::throw_if_interrupted();
     Context context{files, options, work / check.name};
     context.compute = compute;
+    context.group = group.get();
     files.make_directories(context.work);
     const double begun = base::monotonic_seconds();
     const Finding finding = isolated(check, context);
@@ -137,6 +154,10 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
     files.remove_all(context.work);
   }
   files.remove_all(work);
+  if (group) {
+    group->order("null");
+    group->leave(kLeaveSeconds);
+  }
   const Json report{{"suite", "pre-h100"}, {"status", failed ? "failed" : "passed"}, {"device", compute.device}, {"device_name", compute.name}, {"precision", compute.precision}, {"out_dir", dir.string()}, {"checks", list},
                     {"host", host_identity()}, {"build", base::build_info_json()}, {"timing", {{"seconds", base::monotonic_seconds() - started}, {"at", base::utc_timestamp()}}}};
   base::write_file(files, dir / "preh100_sanity.md", markdown(report));
