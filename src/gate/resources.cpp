@@ -16,7 +16,7 @@ MemoryEstimate estimate_memory(const RunOptions& o, const ModelConfig& c, const 
   if (o.base_ema_decay > 0) m.parameters_bytes += parameters * 4;
   m.gradients_bytes = parameters * 4;
   m.optimizer_bytes = parameters * 8;  // two moments of AdamW; Muon keeps fewer
-  if (o.loss_spike_rollback) m.optimizer_bytes += parameters * 12;  // the snapshot to go back to
+  if (o.loss_spike_rollback && device != "cuda") m.optimizer_bytes += parameters * 12;  // the snapshot to go back to; a GPU's lies in the host's memory
 
   const int64_t tokens = std::max(o.base_batch_size, o.sft_batch_size) * o.context_size;
   const int64_t fc = c.activation == Activation::kSwiglu ? 2 * c.ffn_dim() : c.ffn_dim();
@@ -41,13 +41,22 @@ int64_t estimate_disk_bytes(const RunOptions& o, const Budget& b) {
   return shards + (o.dpo_steps > 0 ? 3 : 2) * per_stage + kReports;
 }
 
-std::optional<double> peak_flops(const std::string& device_name) {
+namespace {
+
+// Dense products, from the makers' datasheets, in TFLOP/s. The first name that occurs in the device's counts.
+struct Datasheet {
+  const char* name;
+  double bf16, tf32, float32;
+};
+constexpr Datasheet kDatasheets[] = {{"h100 pcie", 756, 378, 51}, {"h100 nvl", 835, 417, 60}, {"h100", 989, 494, 67}, {"h200 nvl", 836, 418, 60}, {"h200", 989, 494, 67},
+                                     {"b200", 2250, 1100, 75},    {"a100", 312, 156, 19.5},   {"l40s", 362, 183, 91.6}, {"l4", 121, 60, 30.3}};
+
+}  // namespace
+
+std::optional<double> peak_flops(const std::string& device_name, const std::string& precision, bool tf32) {
   const std::string name = base::lower_ascii(device_name);
-  auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
-  if (has("b200")) return 2250e12;
-  if (has("h200")) return 989e12;
-  if (has("h100")) return has("pcie") ? 756e12 : 989e12;
-  if (has("a100")) return 312e12;
+  for (const Datasheet& sheet : kDatasheets)
+    if (name.find(sheet.name) != std::string::npos) return 1e12 * (precision == "bf16" ? sheet.bf16 : tf32 ? sheet.tf32 : sheet.float32);
   return {};
 }
 

@@ -6,22 +6,13 @@
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/gate/budget.hpp"
 #include "picochat/model/device.hpp"
 
 namespace picochat::model {
 namespace {
 
 using base::cat;
-
-// Dense products, from the makers' datasheets, in TFLOP/s. The first name that occurs in the device's counts.
-struct Datasheet {
-  const char* name;
-  double bf16, tf32, float32;
-};
-constexpr Datasheet kDatasheets[] = {
-    {"H100 PCIe", 756, 378, 51}, {"H100 NVL", 835, 417, 60}, {"H100", 989, 494, 67}, {"H200 NVL", 836, 418, 60}, {"H200", 989, 494, 67}, {"GH200", 989, 494, 67},
-    {"B200", 2250, 1100, 75},    {"A100", 312, 156, 19.5},   {"L40S", 362, 183, 91.6}, {"L4", 121, 60, 30.3},
-};
 
 void set_global_modes(const ComputeRequest& options) {
   auto& context = at::globalContext();
@@ -39,7 +30,7 @@ void set_global_modes(const ComputeRequest& options) {
 void describe(Compute& compute, bool tf32) {
   const auto device = describe_device(compute.options.device);
   compute.name = device.name;
-  compute.peak_flops = datasheet_flops(compute.name, compute.precision, tf32);
+  compute.peak_flops = gate::peak_flops(compute.name, compute.precision, tf32).value_or(0);
   if (compute.options.dtype == at::kBFloat16 && device.compute_major < 8)
     throw base::environment_error({.what = "this GPU does not compute in bfloat16", .where = compute.name, .expected = "compute capability 8.0 or newer",
                                    .found = cat(device.compute_major, ".", device.compute_minor), .remedy = "use --precision float32, or a newer GPU"});
@@ -52,12 +43,6 @@ int device_index() {
 }
 
 }  // namespace
-
-double datasheet_flops(const std::string& name, const std::string& precision, bool tf32) {
-  for (const Datasheet& sheet : kDatasheets)
-    if (name.find(sheet.name) != std::string::npos) return 1e12 * (precision == "bf16" ? sheet.bf16 : tf32 ? sheet.tf32 : sheet.float32);
-  return 0;
-}
 
 std::string resolve_device(const std::string& asked) {
   if (asked == "cpu") return "cpu";

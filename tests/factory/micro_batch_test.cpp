@@ -49,11 +49,11 @@ TEST(MicroBatch, AutoIsTakenAsAWordAndLeavesThePresetOnTheCpu) {
 }
 
 TEST(Compute, DatasheetsAreFoundByTheDevicesName) {
-  EXPECT_EQ(model::datasheet_flops("NVIDIA H100 80GB HBM3", "bf16", false), 989e12);
-  EXPECT_EQ(model::datasheet_flops("NVIDIA H200", "bf16", false), 989e12);
-  EXPECT_EQ(model::datasheet_flops("NVIDIA H100 PCIe", "bf16", false), 756e12);
-  EXPECT_EQ(model::datasheet_flops("NVIDIA A100-SXM4-80GB", "float32", true), 156e12);
-  EXPECT_EQ(model::datasheet_flops("some other GPU", "bf16", false), 0) << "MFU is then not told";
+  EXPECT_EQ(gate::peak_flops("NVIDIA H100 80GB HBM3"), 989e12);
+  EXPECT_EQ(gate::peak_flops("NVIDIA H200"), 989e12);
+  EXPECT_EQ(gate::peak_flops("NVIDIA H100 PCIe"), 756e12);
+  EXPECT_EQ(gate::peak_flops("NVIDIA A100-SXM4-80GB", "float32", true), 156e12);
+  EXPECT_EQ(gate::peak_flops("some other GPU"), std::nullopt) << "MFU is then not told";
 }
 
 TEST(Compute, TheCpuIsPlainAndAMissingGpuIsAnErrorOfTheEnvironment) {

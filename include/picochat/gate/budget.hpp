@@ -74,6 +74,6 @@ int64_t estimate_disk_bytes(const RunOptions& options, const Budget& budget);
 inline constexpr double kAssumedUtilisation = 0.35;
 
 // Dense bf16 FLOP/s of one device by its name (NVIDIA's data sheets); nullopt for unknown devices.
-std::optional<double> peak_flops(const std::string& device_name);
+std::optional<double> peak_flops(const std::string& device_name, const std::string& precision = "bf16", bool tf32 = false);
 
 }  // namespace picochat::gate

@@ -30,7 +30,4 @@ Compute resolve_compute(const ComputeRequest& request);
 // "cuda" or "cpu"; environment error when a CUDA device was asked for by name and cannot be used.
 std::string resolve_device(const std::string& asked);
 
-// Dense FLOP/s of the datasheet for a device's name; 0 when it is not in the table.
-double datasheet_flops(const std::string& name, const std::string& precision, bool tf32);
-
 }  // namespace picochat::model
