@@ -36,8 +36,8 @@ CheckpointContent StageCheckpoints::content(const LoopState& state, const at::Te
     for (const char* key : {"val_loss", "val_loss_stderr", "val_bpb", "val_bpb_stderr", "val_tokens", "ema_val_loss", "ema_val_bpb"})
       if (evaluation->contains(key)) metadata[key] = evaluation->at(key);
   CheckpointContent content{.config = options_.config, .parameters = parameters, .metadata = metadata};
-  if (options_.lora)  // a copy: they are written while the loop goes on
-    content.more = [this, adapters = adapters.clone()](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
+  if (options_.lora)  // a copy on the host: another thread writes it while the loop goes on
+    content.more = [this, adapters = adapters.to(at::Device(at::kCPU), adapters.scalar_type(), /*non_blocking=*/false, /*copy=*/true)](const base::Path& folder) { options_.lora->write(files_, folder, adapters); };
   return content;
 }
 
