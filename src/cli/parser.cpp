@@ -17,18 +17,6 @@ using base::Json;
 
 std::string negated(const std::string& flag) { return "--no-" + flag.substr(2); }
 
-// What stands in help before the subcommands of a group.
-const std::map<std::string, std::string> kGroupSummaries{
-    {"run", "train: from text to a verdict"},
-    {"data", "look at, check and generate data"},
-    {"tok", "train and use tokenizers"},
-    {"train", "one stage of training by itself"},
-    {"batch", "look at what training is fed"},
-    {"eval", "ask a model and score its replies"},
-    {"gate", "judge a run, or judge it again from its files"},
-    {"export", "write a model for other programs"},
-    {"import", "take a model from other programs"}};
-
 std::string help_of(const base::OptionField& field, const Json& fallback) {
   std::string text = field.help;
   if (!field.choices.empty()) text += cat(" {", base::join(field.choices, ", "), "}");
@@ -65,15 +53,12 @@ void add_value(CLI::App& app, const base::OptionField& field, const Json& fallba
 }
 
 std::vector<std::string> flags_of(const Command& command) {
-  std::vector<std::string> names{"--help"};
+  std::vector<std::string> all{"--help"};
   for (const auto& field : *command.fields) {
-    names.push_back(field.flag());
-    names.insert(names.end(), field.aliases.begin(), field.aliases.end());
-    if (field.kind != base::OptionKind::kBool) continue;
-    names.push_back(field.no_flag());
-    for (const auto& alias : field.aliases) names.push_back(negated(alias));
+    const auto names = flag_names(field);
+    all.insert(all.end(), names.begin(), names.end());
   }
-  return names;
+  return all;
 }
 
 [[noreturn]] void refuse_extra(const Command& command, const std::string& word) {
@@ -132,8 +117,7 @@ Parsed parse(const std::vector<Command>& commands, int argc, const char* const* 
       CLI::App*& next = groups[path];
       const bool leaf = &word == &command.words.back();
       if (!next) {
-        const auto group = kGroupSummaries.find(word);
-        next = at->add_subcommand(word, leaf ? command.summary : group == kGroupSummaries.end() ? "" : group->second);
+        next = at->add_subcommand(word, leaf ? command.summary : group_summary(word));
         if (!leaf) next->require_subcommand(1);
       }
       at = next;

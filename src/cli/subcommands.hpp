@@ -17,5 +17,6 @@ std::vector<Command> train_commands();
 std::vector<Command> demo_commands();
 std::vector<Command> sanity_commands();
 std::vector<Command> launch_commands();
+std::vector<Command> about_commands();
 
 }  // namespace picochat::cli

@@ -37,6 +37,12 @@ struct Command {
 // All subcommands, in the order in which help lists them.
 const std::vector<Command>& commands();
 
+// What a group of commands is for: "data" -> "look at, check and generate data"; "" for a word that is none.
+std::string group_summary(const std::string& word);
+
+// Every spelling of a field: "--json" and "--no-json", then those of its aliases.
+std::vector<std::string> flag_names(const base::OptionField& field);
+
 // The whole program: parses, runs, reports errors; returns the exit code.
 int run_program(int argc, const char* const* argv);
 
