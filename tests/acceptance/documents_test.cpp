@@ -41,6 +41,7 @@ const Rule kCovered[] = {
     {"^scripts/quickstart", "Demo.RunsTheTinyLaneThenOpensPageAndChat"},  // the same pack and run, without the build
     {"^scripts/test", "DocumentedCommands.OfScriptsAndToolsHaveFlagsThatExist"},        // it runs all of these
     {"^scripts/package", "Package.RunsFromAnotherFolderWithTheLibTorchOfTheHost"},
+    {"^(cmake|ctest) ", "DocumentedCommands.NameBuildPresetsAndTargetsThatExist"},  // they built this test
     {"^tools/", "DocumentedCommands.OfScriptsAndToolsHaveFlagsThatExist"},  // they need PyTorch, gigabytes or a GPU
     {"^picochat data honesty --corpus big/corpus", "Planted.LeaksAreFoundAndCleanRowsAreNotAccused"},
     {"^picochat eval fetch", "FetchBenchmark.ArrivesAsItIsDistributedWithItsSource"},
@@ -210,6 +211,16 @@ TEST(DocumentedCommands, OfScriptsAndToolsHaveFlagsThatExist) {
     const bool python = source.starts_with("#!/usr/bin/env python3");
     const std::string check = python ? cat("python3 -c 'compile(open(\"", path.string(), "\").read(), \"tool\", \"exec\")'") : cat("bash -n ", path.string());
     EXPECT_EQ(std::system(check.c_str()), 0) << place;
+  }
+}
+
+TEST(DocumentedCommands, NameBuildPresetsAndTargetsThatExist) {
+  const fs::path root = kSourceDir;
+  const std::string known = read_all(root / "CMakePresets.json") + read_all(root / "cmake/PicochatRooms.cmake") + read_all(root / "CMakeLists.txt");
+  const std::regex named(R"((?:--preset |build/|--target |-R )(\w+))");
+  for (const auto& [place, text] : documented_commands()) {
+    if (!text.starts_with("cmake ") && !text.starts_with("ctest ")) continue;
+    for (std::sregex_iterator at(text.begin(), text.end(), named), end; at != end; ++at) EXPECT_NE(known.find((*at)[1].str()), std::string::npos) << place << ": " << (*at)[1].str();
   }
 }
 
