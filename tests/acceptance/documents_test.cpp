@@ -43,6 +43,8 @@ const Rule kCovered[] = {
     {"^scripts/package", "Package.RunsFromAnotherFolderWithTheLibTorchOfTheHost"},
     {"^(cmake|ctest) ", "DocumentedCommands.NameBuildPresetsAndTargetsThatExist"},  // they built this test
     {"^tools/", "DocumentedCommands.OfScriptsAndToolsHaveFlagsThatExist"},  // they need PyTorch, gigabytes or a GPU
+    {"^picochat launch ", "Ranks.AKilledRankIsNamedAndCostsNoByte"},
+    {"^scripts/dry_run", "Ranks.TheDryRunOfTheLargePresetEndsWithAVerdict"},
     {"^picochat data honesty --corpus big/corpus", "Planted.LeaksAreFoundAndCleanRowsAreNotAccused"},
     {"^picochat eval fetch", "FetchBenchmark.ArrivesAsItIsDistributedWithItsSource"},
     {"^picochat eval lm-harness", "LmHarness.AServerIsAskedWithATokenizerThatBeginsWithBos"},
