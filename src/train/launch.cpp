@@ -126,9 +126,12 @@ class Job {
 
   void start(int local) {
     const int rank = static_cast<int>(options_.node_rank * options_.nproc_per_node) + local;
-    const std::vector<std::string> environment{
+    std::vector<std::string> environment{
         cat("RANK=", rank), cat("WORLD_SIZE=", world()), cat("LOCAL_RANK=", local), cat("LOCAL_WORLD_SIZE=", options_.nproc_per_node), cat("MASTER_ADDR=", address_),
         cat("MASTER_PORT=", port_), "TORCHELASTIC_USE_AGENT_STORE=True", cat("TORCHELASTIC_RESTART_COUNT=", attempt_), "PICOCHAT_LAUNCH=1"};
+    // NCCL's flight recorder: what each rank had started when a collective timed out.
+    for (const auto& [name, value] : {std::pair<std::string, std::string>{"TORCH_NCCL_DUMP_ON_TIMEOUT", "1"}, {"TORCH_FR_DUMP_TEMP_FILE", (std::filesystem::absolute(logs_) / "nccl_trace_rank_").string()}})
+      if (!std::getenv(name.c_str())) environment.push_back(cat(name, "=", value));
     ranks_.push_back({.process = std::make_unique<RankProcess>(rank, options_.command, environment, log_of(rank), rank == 0)});
   }
 

@@ -100,11 +100,13 @@ struct ProcessGroup::State {
   at::Tensor outgoing, incoming, own;              // scratch of the ordered sum
   int64_t orders = 0;
 
-  // Runs one collective to its end; `what` names it in the error.
+  // Runs one collective to its end; `what` names it in the error. On a GPU that is the end of the launch: the stream waits, the host does not,
+  // and NCCL's own watch has the time limit.
   template <typename Start>
-  void finish(const char* what, Start start) {
+  void finish(const char* what, Start start, bool on_host = true) {
     try {
-      start()->wait(milliseconds(options.collective_seconds));
+      const auto work = start();
+      on_host ? work->wait(milliseconds(options.collective_seconds)) : work->wait();
     } catch (const std::exception& error) {
       const std::string found = first_line(error);
       try {
@@ -202,7 +204,7 @@ void ProcessGroup::all_reduce_sum(const at::Tensor& flat) {
     at::Tensor values = flat.narrow(0, at, count);
     if (!flat.is_cpu()) {
       std::vector<at::Tensor> tensors{values};
-      return s.finish("sum of gradients over the ranks", [&] { return s.device->allreduce(tensors); });
+      return s.finish("sum of gradients over the ranks", [&] { return s.device->allreduce(tensors); }, false);
     }
     const int64_t part = (count + s.place.world_size - 1) / s.place.world_size;
     at::Tensor whole = s.outgoing_parts(part), own = s.own_part(part);
@@ -219,7 +221,7 @@ void ProcessGroup::reduce_scatter_sum(const at::Tensor& whole, const at::Tensor&
   base::require(whole.numel() == world * size, "a reduce-scatter has equal parts");
   if (world == 1) return void(part.copy_(whole));
   at::Tensor input = whole, output = part;
-  if (!whole.is_cpu()) return s.finish("sum of gradients over the ranks", [&] { return s.device->_reduce_scatter_base(output, input); });
+  if (!whole.is_cpu()) return s.finish("sum of gradients over the ranks", [&] { return s.device->_reduce_scatter_base(output, input); }, false);
   for_buckets(size, std::max<int64_t>(1, s.options.bucket / world), [&](int64_t at, int64_t count) {
     at::Tensor outgoing = s.outgoing_parts(count);
     for (int64_t rank = 0; rank < world; ++rank) outgoing.narrow(0, rank * count, count).copy_(whole.narrow(0, rank * size + at, count));
@@ -233,7 +235,7 @@ void ProcessGroup::all_gather(const at::Tensor& part, const at::Tensor& whole) {
   base::require(whole.numel() == world * size, "a gather has equal parts");
   if (world == 1) return void(whole.copy_(part));
   at::Tensor input = part, output = whole;
-  if (!part.is_cpu()) return s.finish("gathering values from the ranks", [&] { return s.device->_allgather_base(output, input); });
+  if (!part.is_cpu()) return s.finish("gathering values from the ranks", [&] { return s.device->_allgather_base(output, input); }, false);
   for_buckets(size, std::max<int64_t>(1, s.options.bucket / world), [&](int64_t at, int64_t count) {
     at::Tensor gathered = s.outgoing_parts(count), own = s.own_part(count);
     own.copy_(part.narrow(0, at, count));
@@ -249,7 +251,7 @@ void ProcessGroup::broadcast(const at::Tensor& flat, int root) {
   c10d::BroadcastOptions options;
   options.rootRank = root;
   const auto& backend = flat.is_cpu() ? s.host : s.device;
-  s.finish("sending values to the ranks", [&] { return backend->broadcast(tensors, options); });
+  s.finish("sending values to the ranks", [&] { return backend->broadcast(tensors, options); }, flat.is_cpu());
 }
 
 std::vector<std::vector<double>> ProcessGroup::all_gather(const std::vector<double>& values) {
