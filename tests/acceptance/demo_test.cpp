@@ -84,8 +84,10 @@ TEST(Demo, RunsTheTinyLaneThenOpensPageAndChat) {
     ASSERT_TRUE(terminal.shows("Ctrl-D ends both")) << terminal.shown();
     ASSERT_TRUE(terminal.shows("> ")) << terminal.shown();
     httplib::Client page("127.0.0.1", port);
+    page.set_connection_timeout(60);
+    page.set_read_timeout(60);  // a busy machine may be slow
     const auto runs = page.Get("/api/runs");
-    ASSERT_TRUE(runs);
+    ASSERT_TRUE(runs) << httplib::to_string(runs.error()) << "\n" << terminal.shown();
     EXPECT_THAT(runs->body, HasSubstr("pico-demo"));
     terminal.types("What is Picochat?\n");
     ASSERT_TRUE(terminal.shows("\n> ")) << terminal.shown();
