@@ -21,6 +21,7 @@ namespace {
 [[noreturn]] void fail(const std::string& what, const Path& path, int code) {
   std::string remedy;
   if (code == ENOSPC || code == EDQUOT) remedy = "free some space on that disk (or choose another folder) and run the same command again";
+  if (code == EIO) remedy = "the disk reports an error: look at the system's log, choose a folder on another disk, and run the same command again";
   if (code == EACCES || code == EPERM || code == EROFS) remedy = "check the permissions of the folder, or choose another one";
   throw environment_error({.what = cat(what, ": ", std::strerror(code)), .where = path.string(), .remedy = remedy});
 }

@@ -6,6 +6,7 @@
 
 #include "exporter/compare.hpp"
 #include "exporter/hf_shape.hpp"
+#include "exporter/release_manifest.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/interrupt.hpp"
@@ -86,6 +87,7 @@ base::CommandOutput import_hf(base::FileSystem& files, const ImportHfOptions& op
   check_output(out_dir);
   if (!std::filesystem::is_directory(options.model))
     throw base::bad_input({.what = "there is no model folder here", .where = options.model, .expected = "a folder with config.json, model.safetensors and tokenizer.json"});
+  check_as_exported(options.model);
   const ExportedModel model(options.model);
   const HfShape shape = read_hf_config(model.config(), (Path(options.model) / "config.json").string());
   const auto& config = shape.config;

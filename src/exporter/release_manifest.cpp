@@ -22,6 +22,22 @@ Json digest_files(const Path& folder, const std::map<std::string, base::Digest>&
   return files;
 }
 
+void check_as_exported(const Path& folder) {
+  const Path path = folder / kReleaseManifest;
+  if (!std::filesystem::exists(path)) return;
+  const Json manifest = base::read_json(path);
+  if (!manifest.is_object() || manifest.value("format", Json()) != kReleaseFormat || !manifest.contains("files") || !manifest.at("files").is_object()) return;
+  for (const auto& [name, entry] : manifest.at("files").items()) {
+    const bool read = name.ends_with(".safetensors") || name.ends_with(".index.json") || name == "config.json" || name == "tokenizer.json";
+    if (!read || !entry.is_object()) continue;
+    const bool there = std::filesystem::exists(folder / name);
+    const std::string found = there ? base::sha256_file(folder / name).hex() : "nothing", expected = entry.value("sha256", std::string());
+    if (found != expected)
+      throw base::bad_input({.what = "the file is not the one that was exported", .where = (folder / name).string(), .expected = expected, .found = found,
+                             .remedy = cat("export the model again, or fetch the file again; if the change is meant, remove ", kReleaseManifest, ", which no longer describes the folder")});
+  }
+}
+
 bool check_replaceable(const Path& out_dir) {
   if (!std::filesystem::exists(out_dir)) return false;
   if (!std::filesystem::is_directory(out_dir)) throw base::bad_input({.what = "the output is a file", .where = out_dir.string(), .expected = "a new or empty folder"});

@@ -55,6 +55,7 @@ void add_export_description(base::FileSystem& files, const Path& run_dir, const 
     exporter::describe_export(files, run_dir, folder);
     for (const auto& path : base::list_files(folder)) extra.push_back({folder / path, cat("export/", path.generic_string())});
   } catch (const base::Error& error) {
+    if (error.code() == base::ExitCode::kEnvironment) throw;  // a full disk is no property of the checkpoint
     base::warn(cat("the bundle has no export manifest and model card: ", error.what()));
   }
 }

@@ -50,6 +50,7 @@ class Foreign : public ::testing::Test {
   Foreign() : model(config_of({.parallel = false})) {
     export_hf(base::real_file_system(), model.options());
     config = base::read_json(model.folder / "export/config.json");
+    std::filesystem::remove(model.folder / "export/release_manifest.json");  // others' folders have none
   }
   void expect_refused(const std::string& what) {
     model.folder.write("export/config.json", base::dump(config));
@@ -98,6 +99,26 @@ TEST_F(Foreign, WeightsThatTheConfigDoesNotExplainAreNamed) {
 TEST_F(Foreign, AMissingTensorIsNamed) {
   config["num_hidden_layers"] = 4;
   expect_refused("model.layers.3");
+}
+
+// A folder of ours says what it was when it was exported.
+TEST(OwnExport, AChangedFileIsNamed) {
+  ModelOnDisk model(config_of({.parallel = false}));
+  export_hf(base::real_file_system(), model.options());
+  std::string weights = model.folder.read("export/model.safetensors");
+  weights[weights.size() / 2] ^= 1;
+  model.folder.write("export/model.safetensors", weights);
+  model.folder.write("export/README.md", "a card of my own");
+  try {
+    import_hf(base::real_file_system(), import_options(model));
+    FAIL() << "a changed weight went in";
+  } catch (const base::Error& error) {
+    EXPECT_EQ(error.code(), base::ExitCode::kBadInput);
+    EXPECT_NE(error.details().where.find("model.safetensors"), std::string::npos);
+    EXPECT_NE(error.details().remedy.find("remove release_manifest.json"), std::string::npos);
+  }
+  std::filesystem::remove(model.folder / "export/release_manifest.json");
+  EXPECT_NO_THROW(import_hf(base::real_file_system(), import_options(model)));
 }
 
 TEST_F(Foreign, AFullDiskLeavesNothing) {
