@@ -72,7 +72,7 @@ base::ExitCode lead(const Group& group, const std::function<base::ExitCode()>& w
 
 void follow(base::FileSystem& files, const gate::RunOptions& options, const Compute& compute, const Group& group) {
   for (;;) {
-    group->report(0, "waits for rank 0");
+    group->report(0, train::kWaitsForLeader);
     const Json order = Json::parse(group->next_order(60 * options.ddp_setup_minutes));
     if (order.contains("end")) {
       group->leave(0);

@@ -203,7 +203,8 @@ class Job {
       const bool ours = told_at_ > 0 && rank.ended_at >= told_at_;
       if (rank.process->killed_by() != 0 && !ours && stuck_ < 0) return 2;
       const bool lost_peer = !rank.beat.empty() && Json::parse(rank.beat).value("phase", "") == kLostPeer;
-      return lost_peer || ours ? 0 : 1;
+      const bool follows = rank.process->rank() != 0 && !rank.beat.empty() && Json::parse(rank.beat).value("phase", "") == kWaitsForLeader;  // it ends as rank 0 did
+      return lost_peer || ours || follows ? 0 : 1;
     };
     for (const auto& rank : ranks_) {
       if (rank.process->code() == 0) continue;

@@ -93,4 +93,6 @@ class ProcessGroup {
 
 bool gloo_is_built();
 
+inline constexpr const char* kWaitsForLeader = "waits for rank 0";  // phase of a rank between two orders
+
 }  // namespace picochat::train

@@ -125,7 +125,7 @@ base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& opt
   }
   model::set_compute_threads(static_cast<int>(options.threads));
   if (!leads(group)) {  // rank 0 tests the host; the others are there to be summed with
-    group->report(0, "waits for rank 0");
+    group->report(0, train::kWaitsForLeader);
     sanity::collective(Context{files, options, options.out_dir}, sanity::collective_case(*group, compute.options.device));
     group->next_order(kWaitSeconds);
     return {};
