@@ -42,7 +42,7 @@ const Rule kCovered[] = {
     {"^scripts/test", "DocumentedCommands.OfScriptsAndToolsHaveFlagsThatExist"},        // it runs all of these
     {"^scripts/package", "Package.RunsFromAnotherFolderWithTheLibTorchOfTheHost"},
     {"^(cmake|ctest) ", "DocumentedCommands.NameBuildPresetsAndTargetsThatExist"},  // they built this test
-    {"^PICOCHAT_LONG_TESTS=1 ", "FaultCampaign.AWholeRun"},                          // takes half an hour
+    {"^PICOCHAT_LONG_TESTS=1 ", "FaultCampaign.BundleAndExports"},                          // takes half an hour
     {"^tools/", "DocumentedCommands.OfScriptsAndToolsHaveFlagsThatExist"},  // they need PyTorch, gigabytes or a GPU
     {"^picochat launch ", "Ranks.AKilledRankIsNamedAndCostsNoByte"},
     {"^scripts/dry_run", "Ranks.TheDryRunOfTheLargePresetEndsWithAVerdict"},
