@@ -1,5 +1,6 @@
 #include "checkpoint_writer.hpp"
 
+#include <memory>
 #include <utility>
 
 #include "picochat/base/clock.hpp"
@@ -97,19 +98,16 @@ double CheckpointWriter::save(const std::string& kind, CheckpointSeries& series,
     copies->busy = false;
     throw;
   }
-  writing_.start([this, copies, &series, step, keep, content = std::move(content), after = std::move(after)] {
+  // The copies are free once the job is gone: done, failed, or dropped because one before it failed.
+  const std::shared_ptr<void> release(copies, [this](Copies* used) {
+    {
+      const std::lock_guard lock(mutex_);
+      used->busy = false;
+    }
+    idle_.notify_all();
+  });
+  writing_.start([this, release, &series, step, keep, content = std::move(content), after = std::move(after)] {
     const double started = base::monotonic_seconds();
-    struct Release {
-      CheckpointWriter& writer;
-      Copies& copies;
-      ~Release() {
-        {
-          const std::lock_guard lock(writer.mutex_);
-          copies.busy = false;
-        }
-        writer.idle_.notify_all();
-      }
-    } release{*this, *copies};
     const base::Path path = series.path(step);
     save_checkpoint(files_, path, content);
     base::verify_artifact(path, kCheckpointKind);

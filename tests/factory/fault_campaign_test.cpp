@@ -211,9 +211,7 @@ TEST_F(FaultCampaign, TokenizerAndImport) {
   disturb({"data hf-import", import_documents});
 }
 
-// The three tests that are disabled train on a failing disk. train::CheckpointWriter can then wait for ever: a save that is dropped because
-// the one before it failed does not give its copies back, and the next save of its kind waits for them. They pass once it does.
-TEST_F(FaultCampaign, DISABLED_ShardsAndCheckpoints) { disturb({"train base", train_base, 8}); }
+TEST_F(FaultCampaign, ShardsAndCheckpoints) { disturb({"train base", train_base, 8}); }
 
 TEST_F(FaultCampaign, BundleAndExports) {
   make_run();
@@ -229,9 +227,9 @@ TEST_F(FaultCampaign, BundleAndExports) {
            }});
 }
 
-TEST_F(FaultCampaign, DISABLED_AWholeRun) { disturb({"run tiny", run_everything, 1, 16}); }
+TEST_F(FaultCampaign, AWholeRun) { disturb({"run tiny", run_everything, 1, 16}); }
 
-TEST_F(FaultCampaign, DISABLED_DamageToAnUnfinishedTraining) {
+TEST_F(FaultCampaign, DamageToAnUnfinishedTraining) {
   TemporaryFolder folder;
   FaultyFileSystem counting;
   train_base(counting, folder / "whole");
