@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 
 #include <ATen/ATen.h>
 
@@ -69,8 +68,11 @@ DeviceArrays DeviceBatch::upload(const Batch& batch, const std::vector<int32_t>&
   arrays.positions = put(kPositions, positions.data(), tokens);
   arrays.targets = put(kTargets, batch.targets, tokens);
   if (batch.targets) {
-    std::vector<float> uniform(batch.weights ? 0 : static_cast<size_t>(tokens), batch.uniform_weight);
-    std::memcpy(host + kWeights * s.stride, batch.weights ? batch.weights : uniform.data(), sizeof(float) * static_cast<size_t>(tokens));
+    const at::Tensor weights = slot.memory.narrow(0, kWeights * s.stride, tokens).view(at::kFloat);
+    if (batch.weights)
+      std::copy_n(batch.weights, tokens, weights.data_ptr<float>());
+    else
+      std::fill_n(weights.data_ptr<float>(), tokens, batch.uniform_weight);
     arrays.weights = reinterpret_cast<const float*>(s.part(kWeights));
     // Where nothing is predicted the target is not read on the host; on the device it must still be a row of the table.
     for (int64_t i = 0; batch.weights && i < tokens; ++i)

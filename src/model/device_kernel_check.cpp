@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "model/device_optimizer.hpp"
+#include "model/head.hpp"
 #include "model/ops/device_attention.hpp"
 #include "model/weights.hpp"
 #include "picochat/base/clock.hpp"
@@ -382,7 +383,7 @@ std::vector<KernelTime> time_kernels(at::Device device, at::ScalarType dtype, co
   products("mlp_in_product", c.n_layer, x, fc);
   products("mlp_out_product", c.n_layer, h, y);
 
-  const int64_t chunk = std::min<int64_t>(tokens, std::max<int64_t>(128, (int64_t{1} << 27) / c.vocab_size / 128 * 128)), chunks = (tokens + chunk - 1) / chunk;
+  const int64_t chunk = std::min(tokens, head_chunk_rows(c, /*on_device=*/true)), chunks = (tokens + chunk - 1) / chunk;
   const Tensor logits = random({chunk, c.vocab_size}), targets = at::zeros({chunk}, at::TensorOptions().device(device).dtype(at::kInt)), token_weights = at::ones({chunk}, wide), nll = at::zeros({chunk}, wide.dtype(at::kDouble));
   products("head_product", chunks, x.narrow(0, 0, chunk), logits);
   add("cross_entropy", chunks, 3 * static_cast<double>(chunk) * static_cast<double>(c.vocab_size), 0,

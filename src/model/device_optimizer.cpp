@@ -5,11 +5,7 @@
 
 #include <ATen/ATen.h>
 
-#ifdef PICOCHAT_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
-
-#include "model/kernels/device/bodies.hpp"
+#include "model/device_stream.hpp"
 #include "model/kernels/device/table.hpp"
 #include "picochat/base/error.hpp"
 
@@ -27,19 +23,12 @@ const device::OptimizerTable& table_for(const at::Tensor& values) {
   return device::serial_optimizer_table();
 }
 
-device::Stream stream_of([[maybe_unused]] const at::Tensor& values) {
-#ifdef PICOCHAT_CUDA
-  if (values.is_cuda()) return c10::cuda::getCurrentCUDAStream(values.device().index()).stream();
-#endif
-  return nullptr;
-}
-
 }  // namespace
 
 // The partial sums are added on the host, in order: the same number whatever the GPU.
 double device_squared_norm(const at::Tensor& values) {
   const at::Tensor partial = at::empty({device::parts_of(values.numel(), device::kNormStretch)}, values.options().dtype(at::kDouble));
-  table_for(values).squared_norm(stream_of(values), values.data_ptr<float>(), values.numel(), partial.data_ptr<double>());
+  table_for(values).squared_norm(stream_of(values.device()), values.data_ptr<float>(), values.numel(), partial.data_ptr<double>());
   const at::Tensor on_host = partial.cpu();
   double sum = 0;
   for (int64_t i = 0; i < on_host.numel(); ++i) sum += on_host.data_ptr<double>()[i];
@@ -48,18 +37,10 @@ double device_squared_norm(const at::Tensor& values) {
 
 void device_adamw_step(const AdamWStep& o, int64_t decay_count, const at::Tensor& parameters, const at::Tensor& gradients, const at::Tensor& first_moment,
                        const at::Tensor& second_moment, bool clear_gradients) {
-  const auto step = static_cast<double>(o.step);
-  const double correction1 = 1 - std::pow(o.beta1, step), correction2 = 1 - std::pow(o.beta2, step);
-  device::AdamWRule rule{.beta1 = static_cast<float>(o.beta1),
-                         .beta2 = static_cast<float>(o.beta2),
-                         .epsilon = static_cast<float>(o.epsilon),
-                         .decay_factor = static_cast<float>(1 - o.learning_rate * o.weight_decay),
-                         .gradient_scale = static_cast<float>(o.gradient_scale),
-                         .step_size = static_cast<float>(o.learning_rate / correction1),
-                         .second_correction = static_cast<float>(1 / std::sqrt(correction2))};
+  kernels::AdamWRule rule = adamw_rule(o);
   auto update = [&](int64_t begin, int64_t end) {
     if (begin == end) return;
-    table_for(parameters).adamw(stream_of(parameters), rule, end - begin, parameters.data_ptr<float>() + begin, gradients.data_ptr<float>() + begin,
+    table_for(parameters).adamw(stream_of(parameters.device()), rule, end - begin, parameters.data_ptr<float>() + begin, gradients.data_ptr<float>() + begin,
                                 first_moment.data_ptr<float>() + begin, second_moment.data_ptr<float>() + begin, clear_gradients);
   };
   update(0, decay_count);

@@ -22,18 +22,21 @@ double squared_norm(const float* values, int64_t count) {
   return kernels::optimizer_table().squared_norm(values, count, partial.data());
 }
 
-void adamw_step(const AdamWStep& o, int64_t count, int64_t decay_count, float* parameters, float* gradients,
-                float* first_moment, float* second_moment, bool clear_gradients) {
+kernels::AdamWRule adamw_rule(const AdamWStep& o) {
   const double step = static_cast<double>(o.step);
   const double correction1 = 1 - std::pow(o.beta1, step), correction2 = 1 - std::pow(o.beta2, step);
-  kernels::AdamW c{.learning_rate = static_cast<float>(o.learning_rate),
-                   .beta1 = static_cast<float>(o.beta1),
-                   .beta2 = static_cast<float>(o.beta2),
-                   .epsilon = static_cast<float>(o.epsilon),
-                   .decay_factor = static_cast<float>(1 - o.learning_rate * o.weight_decay),
-                   .gradient_scale = static_cast<float>(o.gradient_scale),
-                   .step_size = static_cast<float>(o.learning_rate / correction1),
-                   .second_correction = static_cast<float>(1 / std::sqrt(correction2))};
+  return {.beta1 = static_cast<float>(o.beta1),
+          .beta2 = static_cast<float>(o.beta2),
+          .epsilon = static_cast<float>(o.epsilon),
+          .decay_factor = static_cast<float>(1 - o.learning_rate * o.weight_decay),
+          .gradient_scale = static_cast<float>(o.gradient_scale),
+          .step_size = static_cast<float>(o.learning_rate / correction1),
+          .second_correction = static_cast<float>(1 / std::sqrt(correction2))};
+}
+
+void adamw_step(const AdamWStep& o, int64_t count, int64_t decay_count, float* parameters, float* gradients,
+                float* first_moment, float* second_moment, bool clear_gradients) {
+  kernels::AdamWRule c = adamw_rule(o);
   const auto& table = kernels::optimizer_table();
   table.adamw(c, 0, decay_count, parameters, gradients, first_moment, second_moment, clear_gradients);
   c.decay_factor = 1;

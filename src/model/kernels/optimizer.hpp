@@ -16,8 +16,8 @@ static double squared_norm(const float* values, int64_t count, double* partial) 
   return total;
 }
 
-static void adamw(const AdamW& o, int64_t begin, int64_t end, float* p_, float* g_, float* m_, float* v_, bool clear) {
-  const AdamW c = o;
+static void adamw(const AdamWRule& o, int64_t begin, int64_t end, float* p_, float* g_, float* m_, float* v_, bool clear) {
+  const AdamWRule c = o;
   const int64_t blocks = blocks_of(end - begin, kNormBlock);
 #pragma omp parallel for schedule(static)
   for (int64_t block = 0; block < blocks; ++block) {

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "model/kernels/adamw_rule.hpp"
+
 extern "C" {
 void sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*,
             const float*, const int*, const float*, float*, const int*);
@@ -122,12 +124,9 @@ struct Table {
 };
 
 // Optimizer arithmetic is float32 only.
-struct AdamW {
-  float learning_rate, beta1, beta2, epsilon, decay_factor, gradient_scale, step_size, second_correction;
-};
 struct OptimizerTable {
   double (*squared_norm)(const float* values, int64_t count, double* partial);  // partial: ceil(count / 8192)
-  void (*adamw)(const AdamW&, int64_t begin, int64_t end, float* p, float* g, float* m, float* v, bool clear);
+  void (*adamw)(const AdamWRule&, int64_t begin, int64_t end, float* p, float* g, float* m, float* v, bool clear);
   void (*ema)(float decay, int64_t count, const float* values, float* average);
 };
 

@@ -2,11 +2,7 @@
 // plain operations for what no preset of a GPU uses (LayerNorm, GELU, ReLU^2, biases, dropout, learned positions).
 #include <ATen/ATen.h>
 
-#ifdef PICOCHAT_CUDA
-#include <c10/cuda/CUDAStream.h>
-#endif
-
-#include "model/kernels/device/bodies.hpp"
+#include "model/device_stream.hpp"
 #include "model/kernels/device/table.hpp"
 #include "model/ops/device_attention.hpp"
 #include "picochat/base/error.hpp"
@@ -32,13 +28,6 @@ const device::Table<T>& table_for(at::Device where) {
 #endif
   base::require(where.is_cpu(), "the kernels of the device are compiled in");
   return device::serial_table<T>();
-}
-
-device::Stream stream_of([[maybe_unused]] at::Device where) {
-#ifdef PICOCHAT_CUDA
-  if (where.is_cuda()) return c10::cuda::getCurrentCUDAStream(where.index()).stream();
-#endif
-  return nullptr;
 }
 
 template <typename T>

@@ -3,6 +3,7 @@
 // belongs to the same member in every pass, so that what a member wrote it may read again without waiting.
 #pragma once
 
+#include "model/kernels/adamw_rule.hpp"
 #include "model/kernels/device/team.hpp"
 
 namespace picochat::model::kernels::device {
@@ -270,10 +271,6 @@ PICOCHAT_DEVICE void cached_attention_head(const Team& team, const T* q, const T
 }
 
 // AdamW (Loshchilov and Hutter 2019): the arithmetic of the CPU's kernel.
-struct AdamWRule {
-  float beta1, beta2, epsilon, decay_factor, gradient_scale, step_size, second_correction;
-};
-
 template <int N>
 PICOCHAT_DEVICE void adamw_pack(const AdamWRule& rule, float* parameter, float* gradient, float* first, float* second,
                                 bool clear) {

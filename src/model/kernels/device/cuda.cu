@@ -17,9 +17,6 @@ constexpr int kThreads = 256;
 constexpr int kQkLanes = 8;
 constexpr int64_t kSharedBytes = 48 * 1024;
 
-template <typename T>
-constexpr int kPack = 16 / sizeof(T);
-
 cudaStream_t cuda(Stream stream) { return static_cast<cudaStream_t>(stream); }
 
 void check_launch(const char* kernel) {
@@ -58,10 +55,7 @@ __global__ void rms_norm_kernel(RmsNorm<T> a) {
 template <typename T>
 void rms_norm(Stream stream, const RmsNorm<T>& a) {
   const unsigned grid = blocks(a.rows, kThreads / kWarp);
-  if (in_packs<T>(a.columns))
-    rms_norm_kernel<kPack<T>><<<grid, kThreads, 0, cuda(stream)>>>(a);
-  else
-    rms_norm_kernel<1><<<grid, kThreads, 0, cuda(stream)>>>(a);
+  with_pack<T>(a.columns, [&](auto n) { rms_norm_kernel<n()><<<grid, kThreads, 0, cuda(stream)>>>(a); });
   check_launch("rms_norm");
 }
 
@@ -92,10 +86,7 @@ void rms_norm_backward(Stream stream, const RmsNormBackward<T>& a) {
   const int64_t warps = std::clamp<int64_t>(kSharedBytes / row_bytes, 1, kThreads / kWarp);
   const unsigned grid = blocks(a.rows, kNormRows), threads = static_cast<unsigned>(warps * kWarp);
   const auto bytes = static_cast<size_t>(warps * row_bytes);
-  if (in_packs<T>(a.columns))
-    rms_norm_backward_kernel<kPack<T>><<<grid, threads, bytes, cuda(stream)>>>(a);
-  else
-    rms_norm_backward_kernel<1><<<grid, threads, bytes, cuda(stream)>>>(a);
+  with_pack<T>(a.columns, [&](auto n) { rms_norm_backward_kernel<n()><<<grid, threads, bytes, cuda(stream)>>>(a); });
   check_launch("rms_norm_backward");
   add_partials(stream, a.partial, parts_of(a.rows, kNormRows), a.columns, 0, a.columns, a.dweight);
 }
@@ -128,10 +119,7 @@ __global__ void qk_kernel(Qk<T> a, T* out, int64_t out_ld) {
 template <typename T>
 void qk(Stream stream, const Qk<T>& a, T* out, int64_t out_ld) {
   const unsigned grid = blocks(a.tokens * (a.n_head + a.n_kv_head), kThreads / kQkLanes);
-  if (in_packs<T>(a.width / 2))
-    qk_kernel<kPack<T>><<<grid, kThreads, 0, cuda(stream)>>>(a, out, out_ld);
-  else
-    qk_kernel<1><<<grid, kThreads, 0, cuda(stream)>>>(a, out, out_ld);
+  with_pack<T>(a.width / 2, [&](auto n) { qk_kernel<n()><<<grid, kThreads, 0, cuda(stream)>>>(a, out, out_ld); });
   check_launch("qk");
 }
 
@@ -169,10 +157,7 @@ void qk_backward(Stream stream, const QkBackward<T>& b) {
   const int64_t warps = std::clamp<int64_t>(kSharedBytes / (team_bytes * (kWarp / kQkLanes)), 1, kThreads / kWarp);
   const unsigned grid = blocks(a.tokens, kQkTokens), threads = static_cast<unsigned>(warps * kWarp);
   const auto bytes = static_cast<size_t>(warps * (kWarp / kQkLanes) * team_bytes);
-  if (in_packs<T>(a.width / 2))
-    qk_backward_kernel<kPack<T>><<<grid, threads, bytes, cuda(stream)>>>(b);
-  else
-    qk_backward_kernel<1><<<grid, threads, bytes, cuda(stream)>>>(b);
+  with_pack<T>(a.width / 2, [&](auto n) { qk_backward_kernel<n()><<<grid, threads, bytes, cuda(stream)>>>(b); });
   check_launch("qk_backward");
   if (!a.q_weight) return;
   add_partials(stream, b.partial, parts_of(a.tokens, kQkTokens), 2 * a.width, 0, a.width, b.dq_weight);
@@ -199,19 +184,13 @@ __global__ void swiglu_backward_kernel(T* fc, int64_t rows, int64_t width, T* h)
 
 template <typename T>
 void swiglu(Stream stream, const T* fc, int64_t rows, int64_t width, T* h) {
-  if (in_packs<T>(width))
-    swiglu_kernel<kPack<T>><<<blocks(rows * width / kPack<T>, kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h);
-  else
-    swiglu_kernel<1><<<blocks(rows * width, kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h);
+  with_pack<T>(width, [&](auto n) { swiglu_kernel<n()><<<blocks(rows * width / n(), kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h); });
   check_launch("swiglu");
 }
 
 template <typename T>
 void swiglu_backward(Stream stream, T* fc, int64_t rows, int64_t width, T* h) {
-  if (in_packs<T>(width))
-    swiglu_backward_kernel<kPack<T>><<<blocks(rows * width / kPack<T>, kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h);
-  else
-    swiglu_backward_kernel<1><<<blocks(rows * width, kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h);
+  with_pack<T>(width, [&](auto n) { swiglu_backward_kernel<n()><<<blocks(rows * width / n(), kThreads), kThreads, 0, cuda(stream)>>>(fc, rows, width, h); });
   check_launch("swiglu_backward");
 }
 
@@ -226,10 +205,7 @@ __global__ void embedding_kernel(const int32_t* tokens, int64_t count, const T* 
 template <typename T>
 void embedding(Stream stream, const int32_t* tokens, int64_t count, const T* table, int64_t columns, T* x) {
   const unsigned grid = blocks(count, kThreads / kWarp);
-  if (in_packs<T>(columns))
-    embedding_kernel<kPack<T>><<<grid, kThreads, 0, cuda(stream)>>>(tokens, count, table, columns, x);
-  else
-    embedding_kernel<1><<<grid, kThreads, 0, cuda(stream)>>>(tokens, count, table, columns, x);
+  with_pack<T>(columns, [&](auto n) { embedding_kernel<n()><<<grid, kThreads, 0, cuda(stream)>>>(tokens, count, table, columns, x); });
   check_launch("embedding");
 }
 
@@ -242,10 +218,7 @@ __global__ void embedding_backward_kernel(EmbeddingBackward<T> a) {
 template <typename T>
 void embedding_backward(Stream stream, const EmbeddingBackward<T>& a) {
   constexpr unsigned kTeam = 128;
-  if (in_packs<T>(a.columns))
-    embedding_backward_kernel<kPack<T>><<<static_cast<unsigned>(a.count), kTeam, 0, cuda(stream)>>>(a);
-  else
-    embedding_backward_kernel<1><<<static_cast<unsigned>(a.count), kTeam, 0, cuda(stream)>>>(a);
+  with_pack<T>(a.columns, [&](auto n) { embedding_backward_kernel<n()><<<static_cast<unsigned>(a.count), kTeam, 0, cuda(stream)>>>(a); });
   check_launch("embedding_backward");
 }
 
@@ -262,10 +235,7 @@ template <typename T>
 void cross_entropy(Stream stream, const CrossEntropy<T>& a) {
   const auto rows = static_cast<unsigned>(a.rows);
   const unsigned threads = a.vocabulary >= 4096 ? 512 : 128;
-  if (in_packs<T>(a.vocabulary))
-    cross_entropy_kernel<kPack<T>><<<rows, threads, 0, cuda(stream)>>>(a);
-  else
-    cross_entropy_kernel<1><<<rows, threads, 0, cuda(stream)>>>(a);
+  with_pack<T>(a.vocabulary, [&](auto n) { cross_entropy_kernel<n()><<<rows, threads, 0, cuda(stream)>>>(a); });
   check_launch("cross_entropy");
 }
 

@@ -7,18 +7,6 @@
 namespace picochat::model::kernels::device {
 namespace {
 
-template <typename T>
-constexpr int kPack = 16 / sizeof(T);
-
-// f(std::integral_constant<int, N>) with the N that the rows allow.
-template <typename T, typename F>
-void with_pack(int64_t columns, F f) {
-  if (in_packs<T>(columns))
-    f(std::integral_constant<int, kPack<T>>());
-  else
-    f(std::integral_constant<int, 1>());
-}
-
 void add_partials(const float* partial, int64_t parts, int64_t columns, int64_t first, int64_t count, float* sums) {
   for (int64_t i = 0; i < count; ++i) {
     float sum = 0;

@@ -5,6 +5,9 @@
 // rotation tables and gradients of parameters are float32; T is float or Bf16.
 #pragma once
 
+#include <type_traits>
+
+#include "model/kernels/adamw_rule.hpp"
 #include "model/kernels/device/team.hpp"
 
 namespace picochat::model::kernels::device {
@@ -110,7 +113,6 @@ struct Table {
 };
 
 // Float32 buffers of the optimizer.
-struct AdamWRule;
 struct OptimizerTable {
   void (*adamw)(Stream, const AdamWRule&, int64_t count, float* p, float* g, float* m, float* v, bool clear);
   void (*squared_norm)(Stream, const float* values, int64_t count, double* partial);  // partial: parts_of(count, kNormStretch)
@@ -122,10 +124,15 @@ constexpr int64_t kNormStretch = 8192;  // elements of one partial sum of square
 
 PICOCHAT_DEVICE int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
 
-// Elements of a 16-byte access if every row of `columns` elements divides into them, else 1.
-template <typename T>
-PICOCHAT_DEVICE bool in_packs(int64_t columns) {
-  return columns % static_cast<int64_t>(16 / sizeof(T)) == 0;
+// f(std::integral_constant<int, N>), N the elements of a 16-byte access if every row of `columns` elements divides into
+// them, else 1: what a kernel reads at once.
+template <typename T, typename F>
+void with_pack(int64_t columns, F f) {
+  constexpr int kPack = 16 / sizeof(T);
+  if (columns % kPack == 0)
+    f(std::integral_constant<int, kPack>());
+  else
+    f(std::integral_constant<int, 1>());
 }
 
 template <typename T>
