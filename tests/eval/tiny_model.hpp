@@ -4,24 +4,14 @@
 #include "picochat/eval/language_model.hpp"
 #include "picochat/model/parameters.hpp"
 #include "picochat/tokenizer/train.hpp"
+#include "support/modern_model.hpp"
 
 namespace picochat::eval {
 
 inline gate::ModelConfig tiny_config(int64_t vocab_size) {
-  gate::ModelConfig config;
-  config.vocab_size = vocab_size;
-  config.context_size = 96;
-  config.n_embd = 32;
-  config.n_head = 4;
-  config.n_kv_head = 2;
-  config.n_layer = 2;
-  config.norm_type = gate::NormType::kRmsNorm;
-  config.position_encoding = gate::PositionEncoding::kRope;
-  config.activation = gate::Activation::kSwiglu;
-  config.qk_norm = true;
+  gate::ModelConfig config = test::modern_model(vocab_size, 96, 32);
   config.parallel_residual = true;
   config.tie_embeddings = false;
-  config.linear_bias = false;
   config.initializer_range = 0.3;  // wide, so that the likeliest tokens differ from row to row
   return config;
 }

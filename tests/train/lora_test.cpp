@@ -10,23 +10,13 @@
 #include "fixture.hpp"
 #include "picochat/base/random.hpp"
 #include "picochat/model/transformer.hpp"
+#include "support/modern_model.hpp"
 
 namespace picochat::train {
 namespace {
 
 model::Config small_config() {
-  model::Config c;
-  c.vocab_size = 61;
-  c.context_size = 20;
-  c.n_embd = 24;
-  c.n_head = 4;
-  c.n_kv_head = 2;
-  c.n_layer = 2;
-  c.norm_type = model::NormType::kRmsNorm;
-  c.position_encoding = model::PositionEncoding::kRope;
-  c.activation = model::Activation::kSwiglu;
-  c.tie_embeddings = c.qk_norm = true;
-  c.linear_bias = false;
+  model::Config c = test::modern_model(61, 20, 24);
   c.initializer_range = 0.2;
   return c;
 }

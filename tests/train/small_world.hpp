@@ -8,24 +8,11 @@
 #include "picochat/model/parameters.hpp"
 #include "picochat/train/trainer.hpp"
 #include "picochat/train/window_source.hpp"
+#include "support/modern_model.hpp"
 
 namespace picochat::train::testing {
 
-inline model::Config small_config() {
-  model::Config config;
-  config.vocab_size = static_cast<int64_t>(byte_tokenizer()->vocab_size());
-  config.context_size = 32;
-  config.n_embd = 32;
-  config.n_head = 4;
-  config.n_kv_head = 2;
-  config.n_layer = 2;
-  config.norm_type = model::NormType::kRmsNorm;
-  config.position_encoding = model::PositionEncoding::kRope;
-  config.activation = model::Activation::kSwiglu;
-  config.tie_embeddings = config.qk_norm = true;
-  config.linear_bias = false;
-  return config;
-}
+inline model::Config small_config() { return test::modern_model(static_cast<int64_t>(byte_tokenizer()->vocab_size()), 32, 32); }
 
 // Records events; optionally raises a signal after a step.
 class Recorder final : public TrainObserver {
