@@ -7,6 +7,7 @@
 #include "picochat/base/json.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/base/threads.hpp"
+#include "picochat/model/device.hpp"
 #include "stage_training.hpp"
 
 namespace picochat::factory {
@@ -43,7 +44,10 @@ Group join_ranks(gate::RunOptions& options, Compute& compute, const std::string&
   options.ddp_world_size = place->world_size;
   if (options.threads == 0) options.threads = std::max(1, base::available_cores() / place->local_world_size);
   const bool cuda = compute.options.device.is_cuda();
-  if (cuda) compute.options.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(place->local_rank));
+  if (cuda) {
+    compute.options.device = at::Device(at::kCUDA, static_cast<at::DeviceIndex>(place->local_rank));
+    model::use_device(compute.options.device);
+  }
   return train::ProcessGroup::connect(*place, {.cuda = cuda});
 }
 

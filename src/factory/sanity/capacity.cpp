@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "factory/micro_batch.hpp"
 #include "factory/preflight_facts.hpp"
 #include "factory/sanity/check.hpp"
 #include "picochat/base/clock.hpp"
@@ -48,9 +49,7 @@ Plan plan_of(const Context& context) {
   plan.rows = cuda || context.options.capacity_batch_size ? preset.base_batch_size : 1;
   plan.memory = cuda ? model::device_memory(plan.compute.device).total : usable_memory();
   plan.compute.graph = cuda && preset.torch_compile;
-  auto planned = [&] {  // parameters, gradients, two moments; the copy that computes; activations
-    return (4 * 4 + (context.half() ? 2 : 0)) * plan.config.parameter_count() + model::Transformer::arena_bytes(plan.config, plan.rows, plan.config.context_size, true, plan.compute);
-  };
+  auto planned = [&] { return training_bytes(preset, plan.config, plan.rows, plan.compute); };
   plan.planned = planned();
   if (cuda && plan.planned > plan.memory) {  // blocks run again instead of being kept
     plan.compute.recompute = true;
