@@ -86,7 +86,7 @@ at::Tensor host_bytes(std::string& bytes) { return at::from_blob(bytes.data(), {
 
 }  // namespace
 
-std::shared_ptr<JobStore> JobStore::host(int port) { return std::make_shared<TcpJobStore>("localhost", port, true, 60); }
+std::shared_ptr<JobStore> JobStore::host(int port) { return std::make_shared<TcpJobStore>("127.0.0.1", port, true, 60); }
 std::shared_ptr<JobStore> JobStore::connect(const std::string& address, int port, double timeout_seconds) {
   return std::make_shared<TcpJobStore>(address, port, false, timeout_seconds);
 }
