@@ -22,6 +22,13 @@ std::vector<Command> train_commands() {
                     on_exit.ends_with(0);
                     return output;
                   }),
+      bind_output({"train", "dpo"}, "teach a checkpoint which of two replies is preferred", factory::train_dpo_options(),
+                  [&files](const factory::TrainDpoOptions& o) {
+                    const train::OnExit on_exit(o.on_exit, "train dpo");
+                    const auto output = factory::train_dpo_command(files, o);
+                    on_exit.ends_with(0);
+                    return output;
+                  }),
       bind_output({"train", "sft-sweep"}, "fine-tune over a grid of learning rates, steps and samplings", factory::sft_sweep_options(),
                   [&files](const factory::SftSweepOptions& o) { return factory::sft_sweep_command(files, o); }),
       bind_output({"train", "lr-range"}, "how high the learning rate may be", factory::lr_range_options(),

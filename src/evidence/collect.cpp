@@ -73,11 +73,12 @@ class Collector {
     for (const auto& path : files_.list())
       if (path.starts_with(kExternal) && path.ends_with(kReport) && path.size() > kExternal.size() + kReport.size())
         external(path.substr(kExternal.size(), path.size() - kExternal.size() - kReport.size()));
-    folder_digest("checkpoint", "sft/checkpoint");
+    folder_digest("checkpoint", aligned_checkpoint(files_));
     folder_digest("base_checkpoint", "base/checkpoint");
     file_digest("tokenizer", "tokenizer.json");
     file_digest("eval_input", "inputs/eval.jsonl");
     file_digest("chat_input", "inputs/chat.jsonl");
+    if (files_.contains("inputs/preferences.jsonl")) file_digest("preferences_input", "inputs/preferences.jsonl");
     file_digest("corpus_manifest", "corpus_manifest.json");
     file_digest("honesty", "honesty/honesty_report.json");
     file_digest("preflight", "preflight.json");

@@ -18,7 +18,7 @@ constexpr const char* kJudgeAgain = "`picochat gate judge --run-dir RUN` judges 
 
 class Checklist {
  public:
-  Checklist(const RunFiles& files, const ReplayAttempt& replay) : files_(files), replay_(replay) {
+  Checklist(const RunFiles& files, const ReplayAttempt& replay) : files_(files), replay_(replay), checkpoint_(aligned_checkpoint(files)) {
     try {
       if (files_.contains(kEvidenceFile)) judged_ = base::parse_json(files_.read(kEvidenceFile), files_.where(kEvidenceFile));
     } catch (const base::Error&) {
@@ -30,9 +30,9 @@ class Checklist {
     auto& item = add("git_commit", "reproduces the exact training code", {"summary.json"}, kRunAgain);
     const Json summary = read(item, "summary.json"), build = summary.value("build", Json::object());
     if (item.status != "present") return;
-    const Json trained = member(member(summary, "artifacts"), "sft_eval_checkpoint");
-    if (const auto digest = artifact_digest(files_, "sft/checkpoint"); digest && trained.is_object() && trained.value("sha256", Json(nullptr)) != digest->hex())
-      return fail(item, "stale", "summary.json is about another checkpoint than sft/checkpoint", kRunAgain);
+    const Json trained = member(member(summary, "artifacts"), "aligned_eval_checkpoint");
+    if (const auto digest = artifact_digest(files_, checkpoint_); digest && trained.is_object() && trained.value("sha256", Json(nullptr)) != digest->hex())
+      return fail(item, "stale", cat("summary.json is about another checkpoint than ", checkpoint_), kRunAgain);
     const std::string commit = build.value("git_commit", std::string());
     if (commit.size() < 7 || commit == "unknown") fail(item, "missing", "the program that trained does not know its commit", "build it in a git checkout, then train again");
     else if (build.value("git_dirty", false)) fail(item, "stale", cat("the program was built from ", commit.substr(0, 12), " with uncommitted changes"), "commit them, build, and train again");
@@ -50,22 +50,25 @@ class Checklist {
     for (const auto& missing : inputs.value("missing_import_reports", Json::array()))
       fail(item, "missing", cat("the import report of ", missing.get<std::string>(), " is not beside its documents"), "import that source again with `picochat data hf-import`");
     const Json digests = member(judged_, "digests");
-    for (const auto& [name, path] : {std::pair{"corpus_manifest", "corpus_manifest.json"}, {"chat_input", "inputs/chat.jsonl"}, {"eval_input", "inputs/eval.jsonl"}})
+    for (const auto& [name, path] : {std::pair{"corpus_manifest", "corpus_manifest.json"}, {"chat_input", "inputs/chat.jsonl"}, {"eval_input", "inputs/eval.jsonl"}, {"preferences_input", "inputs/preferences.jsonl"}})
       judged(item, path, member(digests, name));
   }
 
   void reports() {
     auto& preflight = add("preflight_report", "proves that token budget, replay risk, split and coverage were checked before training", {"preflight.json", "preflight.md"}, kRunAgain);
     judged(preflight, "preflight.json", member(member(judged_, "preflight"), "digest"));
-    auto& curves = add("training_curves", "shows base and SFT loss, validation bits per byte, best checkpoint and stop reason",
-                       {"base/train_report.json", "base/curves.svg", "sft/sft_report.json", "sft/curves.svg", "metrics.jsonl"}, kRunAgain);
+    const bool dpo = checkpoint_.starts_with("dpo/");
+    std::vector<std::string> of_training{"base/train_report.json", "base/curves.svg", "sft/sft_report.json", "sft/curves.svg", "metrics.jsonl"};
+    if (dpo) of_training.insert(of_training.end(), {"dpo/dpo_report.json", "dpo/curves.svg"});
+    auto& curves = add("training_curves", "shows base and SFT loss, validation bits per byte, best checkpoint and stop reason", of_training, kRunAgain);
     bound(curves, "base/train_report.json", "base/checkpoint");
     bound(curves, "sft/sft_report.json", "sft/checkpoint");
+    if (dpo) bound(curves, "dpo/dpo_report.json", "dpo/checkpoint");
     auto& honesty = add("honesty_report", "shows prompt overlap, contamination, duplicate prompts and support phrase hits", {"honesty/honesty_report.json", "honesty/report.md"}, kRunAgain);
     read(honesty, "honesty/honesty_report.json");
     judged(honesty, "honesty/honesty_report.json", member(member(judged_, "honesty"), "digest"));
     auto& eval = add("internal_eval_report", "shows the scores of each category", {"eval/eval_report.json", "eval/report.md"}, kRunAgain);
-    bound(eval, "eval/eval_report.json", "sft/checkpoint");
+    bound(eval, "eval/eval_report.json", checkpoint_);
     judged(eval, "eval/eval_report.json", member(member(judged_, "eval"), "digest"));
   }
 
@@ -79,7 +82,7 @@ class Checklist {
     constexpr const char* kRemedy = "`picochat gate judge --run-dir RUN --external-eval arc-easy=FILE` scores one and judges again";
     auto& item = add("external_benchmark_report", "gives at least one common anchor, such as ARC or a part of MMLU", files, kRemedy);
     if (found.empty()) fail(item, "missing", "no outside benchmark was scored", kRemedy);
-    for (const auto& path : found) bound(item, path, "sft/checkpoint");
+    for (const auto& path : found) bound(item, path, checkpoint_);
     for (const auto& external : member(judged_, "external"))
       if (external.is_object()) judged(item, cat("external_eval/", external.value("name", std::string()), "/eval_report.json"), member(external, "digest"));
   }
@@ -97,7 +100,7 @@ class Checklist {
     constexpr const char* kRemedy = "`picochat run bundle` writes it into the bundle";
     auto& item = add("hf_export_and_model_card", "makes the checkpoint reviewable and loadable by other users", {"export/release_manifest.json", "export/README.md"}, kRemedy);
     const Json manifest = read(item, "export/release_manifest.json");
-    const auto checkpoint = artifact_digest(files_, "sft/checkpoint");
+    const auto checkpoint = artifact_digest(files_, checkpoint_);
     const Json named = manifest.value("checkpoint", Json::object());
     if (item.status == "present" && checkpoint && (!named.is_object() || named.value("sha256", std::string()) != checkpoint->hex()))
       fail(item, "stale", "it is about another checkpoint", kRemedy);
@@ -152,6 +155,7 @@ class Checklist {
 
   const RunFiles& files_;
   const ReplayAttempt& replay_;
+  const std::string checkpoint_;  // that the run is judged by
   Json judged_;  // the evidence as it was when the gate judged; null when unknown
   std::deque<RequiredArtifact> items_;  // references stay valid
 };

@@ -123,6 +123,16 @@ std::unique_ptr<RunFiles> open_run_files(const Path& path) {
   throw base::bad_input({.what = "there is neither a run directory nor a bundle", .where = path.string(), .remedy = "give the folder of a run, or a .tgz made by `picochat run bundle`"});
 }
 
+namespace {
+
+constexpr const char *kDpoCheckpoint = "dpo/checkpoint", *kSftCheckpoint = "sft/checkpoint";
+
+}  // namespace
+
+std::string aligned_checkpoint(const RunFiles& files) { return artifact_digest(files, kDpoCheckpoint) ? kDpoCheckpoint : kSftCheckpoint; }
+
+std::string aligned_checkpoint(const base::Path& run_dir) { return std::filesystem::exists(run_dir / kDpoCheckpoint) ? kDpoCheckpoint : kSftCheckpoint; }
+
 std::optional<base::Digest> artifact_digest(const RunFiles& files, const std::string& folder) {
   const std::string manifest = cat(folder, "/", base::kManifestFile);
   return files.contains(manifest) ? std::optional(files.digest(manifest)) : std::nullopt;

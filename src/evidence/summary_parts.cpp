@@ -73,6 +73,8 @@ std::vector<Figure> headline_figures(const Json& summary) {
       {"preflight", text_at(summary, {"preflight", "status"})},
   };
   if (Json loss = at(sft, {"best_val_loss"}); loss.is_number()) figures.insert(figures.begin() + 3, {"SFT validation loss", figure(loss, 4)});
+  if (Json preferred = at(summary, {"dpo", "best_val_accuracy"}); preferred.is_number())
+    figures.insert(figures.begin() + 4, {"DPO: held-out pairs whose preferred reply gained", percent(preferred)});
   if (Json chance = at(summary, {"eval", "choice_random_baseline"}); chance.is_number())
     for (auto& f : figures)
       if (f.name == "choice accuracy") f.value += cat(", chance ", percent(chance));

@@ -64,7 +64,9 @@ Json loss_rows(std::span<const Json> events) {
         row[key] = member(event, key);
       for (const char* key : {"learning_rate", "weight_decay", "muon_momentum", "grad_norm", "epoch"})
         if (Json value = member(interval.last_step, key); !value.is_null() || std::string_view(key) == "grad_norm") row[key] = value;
-      for (const char* key : {"ema_val_loss", "ema_val_bpb", "ema_decay"})
+      for (const char* key : {"train_accuracy", "train_reward_margin"})
+        if (Json value = member(interval.last_step, key); !value.is_null()) row[key] = value;
+      for (const char* key : {"ema_val_loss", "ema_val_bpb", "ema_decay", "val_pairs", "val_accuracy", "val_reward_margin"})
         if (Json value = member(event, key); !value.is_null()) row[key] = value;
       row["best"] = member(event, "best");
       row["interval_steps"] = interval.steps;
@@ -245,6 +247,10 @@ Json stage_summary(const Json& report) {
               {"coverage", member(report, "coverage")}, {"optimizer", member(config, "optimizer")},
               {"effective_batch_size", member(config, "effective_batch_size")}, {"effective_tokens_per_step", member(config, "effective_tokens_per_step")},
               {"stop_reason", member(report, "stop_reason")}, {"sample", member(report, "sample")}};
+  for (const char* key : {"val_accuracy", "val_reward_margin"}) {
+    if (Json value = member(best, key); !value.is_null()) out[cat("best_", key)] = value;
+    if (Json value = member(last, key); !value.is_null()) out[cat("final_", key)] = value;
+  }
   const Json dataset = member(report, "dataset");
   for (const char* key : {"truncated_examples", "skipped_long_examples", "packing", "packing_efficiency", "source_examples", "packed_sequences", "padded_tokens"})
     if (dataset.is_object() && dataset.contains(key)) out[key] = dataset.at(key);

@@ -50,6 +50,7 @@ std::string curves(const Json& report, std::span<const Json> events) {
   };
   return svg_charts({chart("loss (nats per token)", "nats", {series_of(events, "step", "train_loss", "train"), series_of(events, "eval", "val_loss", "validation")}),
                      chart("validation bits per byte", "bits", {series_of(events, "eval", "val_bpb", "val_bpb"), series_of(events, "eval", "ema_val_bpb", "ema_val_bpb")}),
+                     chart("held-out pairs whose chosen reply gained", "part", {series_of(events, "eval", "val_accuracy", "val_accuracy")}),
                      chart("learning rate", "", {series_of(events, "step", "learning_rate", "learning_rate")}),
                      chart("gradient norm", "", {series_of(events, "step", "grad_norm", "grad_norm")}),
                      chart("tokens per second", "", {series_of(events, "step", "tokens_per_sec", "tokens/s", true)})});
@@ -63,17 +64,19 @@ std::string train_report_markdown(const Json& report) {
   std::string out = cat("# Training: ", report.at("stage").get<std::string>(), "\n\n**", diagnostics.at("status").get<std::string>(), "**: ",
                         diagnostics.at("summary").get<std::string>(), ". Stopped by ", figure(report.at("stop_reason")), " after ",
                         count(cover.at("actual_steps")), " of ", count(cover.at("planned_steps")), " steps.\n\n![curves](curves.svg)\n\n");
-  out += markdown_table({"figure", "value"},
-                        {{"parameters", figure(summary.at("num_parameters"))},
-                         {"best validation loss (step)", cat(figure(summary.at("best_val_loss"), 4), " (", figure(summary.at("best_step")), ")")},
-                         {"best validation bits per byte", plus_minus(summary, "best_val_bpb", 4)},
-                         {"final validation bits per byte", plus_minus(summary, "final_val_bpb", 4)},
-                         {"final training loss (mean since the evaluation before)", figure(summary.at("final_train_loss"), 4)},
-                         {"validation tokens", figure(summary.at("val_tokens"))},
-                         {"trained tokens", figure(cover.at("actual_training_tokens"))},
-                         {"times each training token was seen", figure(cover.at("estimated_train_epochs"), 2)},
-                         {"highest / last gradient norm", cat(figure(stability.at("max_grad_norm")), " / ", figure(stability.at("final_grad_norm")))},
-                         {"rollbacks, spikes", cat(report.at("rollback_events").size(), ", ", report.at("loss_spike_warnings").size())}});
+  std::vector<std::vector<std::string>> figures = {{"parameters", figure(summary.at("num_parameters"))},
+                                                   {"best validation loss (step)", cat(figure(summary.at("best_val_loss"), 4), " (", figure(summary.at("best_step")), ")")},
+                                                   {"best validation bits per byte", plus_minus(summary, "best_val_bpb", 4)},
+                                                   {"final validation bits per byte", plus_minus(summary, "final_val_bpb", 4)},
+                                                   {"final training loss (mean since the evaluation before)", figure(summary.at("final_train_loss"), 4)},
+                                                   {"validation tokens", figure(summary.at("val_tokens"))},
+                                                   {"trained tokens", figure(cover.at("actual_training_tokens"))},
+                                                   {"times each training token was seen", figure(cover.at("estimated_train_epochs"), 2)},
+                                                   {"highest / last gradient norm", cat(figure(stability.at("max_grad_norm")), " / ", figure(stability.at("final_grad_norm")))},
+                                                   {"rollbacks, spikes", cat(report.at("rollback_events").size(), ", ", report.at("loss_spike_warnings").size())}};
+  if (summary.contains("best_val_accuracy"))
+    figures.push_back({"held-out pairs whose chosen reply gained, best / final", cat(figure(summary.at("best_val_accuracy"), 3), " / ", figure(summary.at("final_val_accuracy"), 3))});
+  out += markdown_table({"figure", "value"}, figures);
   auto list = [&](const char* title, const Json& items) {
     if (items.empty()) return;
     out += cat("\n## ", title, "\n\n");

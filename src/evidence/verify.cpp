@@ -90,7 +90,7 @@ class Verifier {
 
   // The checkpoint was trained with this tokenizer.
   void tokenizer() {
-    for (const char* path : {"base/checkpoint/metadata.json", "sft/checkpoint/metadata.json"}) {
+    for (const char* path : {"base/checkpoint/metadata.json", "sft/checkpoint/metadata.json", "dpo/checkpoint/metadata.json"}) {
       if (!files_.contains(path) || !files_.contains("tokenizer.json")) continue;
       const Json metadata = read(path);
       const std::string named = metadata.is_object() ? metadata.value("tokenizer_sha256", std::string()) : "";

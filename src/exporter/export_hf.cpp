@@ -14,6 +14,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/language_model.hpp"
+#include "picochat/evidence/run_files.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
 
 namespace picochat::exporter {
@@ -193,7 +194,7 @@ base::CommandOutput export_hf(base::FileSystem& files, const ExportHfOptions& op
 
 void describe_export(base::FileSystem& files, const Path& run_dir, const Path& folder) {
   ExportHfOptions options;
-  options.checkpoint = (run_dir / "sft/checkpoint").string();
+  options.checkpoint = (run_dir / evidence::aligned_checkpoint(run_dir)).string();
   options.tokenizer = (run_dir / "tokenizer.json").string();
   options.out_dir = folder.string();
   options.model_name = std::filesystem::weakly_canonical(run_dir).filename().string();

@@ -11,10 +11,6 @@ namespace picochat::factory {
 using base::cat;
 
 void refuse_unbuilt(const gate::RunOptions& options, const std::string& command) {
-  auto refuse = [&](const std::string& flag, const std::string& remedy) {
-    throw base::usage_error({.what = cat(flag, " is not available in this version"), .where = command, .remedy = remedy});
-  };
-  if (options.dpo_input || options.dpo_steps > 0) refuse("--dpo-input", "leave it out; SFT is the last training stage");
   if (options.distributed_strategy == "zero1" && (options.base_optimizer == "muon" || options.sft_optimizer == "muon"))
     throw base::usage_error({.what = "--distributed-strategy zero1 does not go with Muon", .where = command, .remedy = "use AdamW, or --distributed-strategy ddp: Muon needs whole matrices, zero1 cuts them"});
   if (options.sft_peft != "none") {

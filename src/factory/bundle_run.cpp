@@ -4,6 +4,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/commands.hpp"
+#include "picochat/evidence/run_files.hpp"
 #include "picochat/exporter/export_hf.hpp"
 #include "picochat/gate/run_options.hpp"
 
@@ -72,7 +73,7 @@ base::CommandOutput bundle_run(base::FileSystem& files, const evidence::BundleOp
     write_corpus(files, dir, scratch.at("corpus.txt"));
     extra.push_back({scratch.at("corpus.txt"), "corpus.txt"});
   }
-  if (std::filesystem::exists(dir / "sft/checkpoint")) add_export_description(files, dir, scratch.at("export"), extra);
+  if (std::filesystem::exists(dir / evidence::aligned_checkpoint(dir))) add_export_description(files, dir, scratch.at("export"), extra);
   return evidence::write_bundle(files, options, extra);
 }
 

@@ -50,7 +50,7 @@ std::string canary_line(int64_t seed, int64_t index) { return cat(kCanaryPrefix,
 void corpus_stage(RunContext& run) {
   const StageKey key{.stage = "corpus", .semantics = 2, .inputs = {{"files", base::sha256(base::canonical(corpus_identity(run.corpus))).hex()}},
                      .options = run.picked({"min_score"})};
-  run_stage(run, 1, key, {"corpus_manifest.json", "corpus_report.md"}, [&] {
+  run_stage(run, key, {"corpus_manifest.json", "corpus_report.md"}, [&] {
     uint64_t total = 0;
     for (const auto& file : run.corpus.files()) total += file.included ? file.bytes : 0;
     base::Progress progress("corpus", total, "B");
@@ -76,13 +76,17 @@ void honesty_stage(RunContext& run) {
   inputs.threads = static_cast<int>(run.options().threads);
   StageKey key{.stage = "honesty", .semantics = 2,
                .inputs = {{"corpus", run.corpus_manifest.at("digest")}, {"chat", base::sha256_file(run.chat_input).hex()}, {"eval", base::sha256_file(run.eval_input).hex()}}};
+  if (run.options().dpo_input) {
+    inputs.preferences = *run.options().dpo_input;
+    key.inputs["preferences"] = base::sha256_file(inputs.preferences).hex();
+  }
   for (const auto& given : run.options().external_eval) {
     inputs.external.push_back(tasks::parse_named_benchmark(given, "--external-eval"));
     const auto& [name, path] = inputs.external.back();
     // A file that is not there becomes a blocking finding of the check.
     key.inputs[cat("external_", name)] = std::filesystem::is_regular_file(path) ? base::sha256_file(path).hex() : "missing";
   }
-  run_stage(run, 2, key, {"honesty/honesty_report.json"}, [&] {
+  run_stage(run, key, {"honesty/honesty_report.json"}, [&] {
     base::Progress progress("honesty", run.corpus_manifest.at("stats").at("num_bytes").get<uint64_t>(), "B");
     inputs.corpus_label = run.corpus_manifest.at("digest").get<std::string>();
     inputs.corpus = honesty::stream_of(run.corpus);
@@ -139,7 +143,7 @@ void tokenizer_stage(RunContext& run) {
   if (sentencepiece) decisive.push_back("sentencepiece_model");
   if (options.tokenizer_sample_bytes > 0) decisive.push_back("tokenizer_sample_bytes");
   const StageKey key{.stage = "tokenizer", .inputs = corpus_content(run), .options = run.picked(decisive)};
-  run_stage(run, 3, key, {"tokenizer.json"}, [&] {
+  run_stage(run, key, {"tokenizer.json"}, [&] {
     tokenizer::TrainOptions train{.type = options.tokenizer_type, .vocab_size = gate::estimated_vocab_size(options), .min_freq = options.tokenizer_min_freq,
                                   .pretokenizer = options.bpe_pretokenizer, .sentencepiece_model = options.sentencepiece_model,
                                   .threads = static_cast<int>(options.threads)};
@@ -170,7 +174,7 @@ void shards_stage(RunContext& run) {
   StageKey key{.stage = "token_shards", .inputs = corpus_content(run), .options = run.picked({"base_shard_token_size", "canary_count", "min_score"})};
   key.inputs["tokenizer"] = run.tokenizer_digest().hex();
   if (options.canary_count > 0) key.options["seed"] = options.seed;
-  run_stage(run, 4, key, {"base/token_shards"}, [&] {
+  run_stage(run, key, {"base/token_shards"}, [&] {
     std::vector<std::string> canaries;
     add_canaries(run, canaries);
     size_t next_canary = 0;

@@ -9,6 +9,7 @@
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/external.hpp"
+#include "picochat/evidence/run_files.hpp"
 #include "picochat/evidence/run_summary.hpp"
 
 namespace picochat::factory {
@@ -76,19 +77,20 @@ Json recorded_source(const Path& benchmark, const Json& digest) {
 void score_benchmarks(base::FileSystem& files, const Path& run_dir, const std::vector<tasks::NamedBenchmark>& benchmarks, const Json& honesty_report, int64_t seed,
                       const model::TransformerOptions& compute) {
   std::optional<eval::LanguageModel> model;
+  const std::string checkpoint = evidence::aligned_checkpoint(run_dir);
   for (const auto& benchmark : benchmarks) {
     const auto flagged = flagged_lines(honesty_report, benchmark.name);
     const Path folder = run_dir / "external_eval" / benchmark_slug(benchmark.name);
-    const Json made_from{{"checkpoint", base::artifact_digest(run_dir / "sft/checkpoint").hex()}, {"tokenizer", base::sha256_file(run_dir / "tokenizer.json").hex()},
+    const Json made_from{{"checkpoint", base::artifact_digest(run_dir / checkpoint).hex()}, {"tokenizer", base::sha256_file(run_dir / "tokenizer.json").hex()},
                          {"input", base::sha256_file(benchmark.path).hex()}, {"flagged", flagged ? Json(*flagged) : Json(nullptr)}};
     if (is_current(folder / "eval_report.json", made_from)) {
       base::say(cat("external: ", benchmark.name, ": unchanged, reused"));
       continue;
     }
     if (!model) {
-      model = eval::load_language_model(run_dir / "sft/checkpoint", run_dir / "tokenizer.json", compute);
+      model = eval::load_language_model(run_dir / checkpoint, run_dir / "tokenizer.json", compute);
       // Reports name files relative to the run, so that they are equal wherever it lies.
-      model->checkpoint_identity["path"] = "sft/checkpoint";
+      model->checkpoint_identity["path"] = checkpoint;
       model->tokenizer_identity["path"] = "tokenizer.json";
     }
     const Json input{{"path", benchmark.path.filename().string()}, {"sha256", made_from.at("input")}, {"source", recorded_source(benchmark.path, made_from.at("input"))}};

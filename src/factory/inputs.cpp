@@ -64,6 +64,7 @@ void record_inputs(RunContext& run) {
   for (const auto& source : run.corpus.sources()) inputs.import_report(source);
   inputs.copy("chat.jsonl", run.chat_input);
   inputs.copy("eval.jsonl", run.eval_input);
+  if (run.options().dpo_input) inputs.copy("preferences.jsonl", *run.options().dpo_input);
   inputs.write();
 }
 

@@ -4,6 +4,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/eval/chat_eval.hpp"
 #include "picochat/evidence/judge.hpp"
+#include "picochat/evidence/run_files.hpp"
 #include "picochat/gate/release_gate.hpp"
 #include "picochat/tasks/rows.hpp"
 #include "run_context.hpp"
@@ -37,15 +38,16 @@ struct Evaluator {
 
 void eval_stages(RunContext& run) {
   const auto& options = run.options();
-  StageKey key{.stage = "eval", .inputs = {{"sft_checkpoint", digest_of(run.at("sft/checkpoint")).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
+  const std::string checkpoint = evidence::aligned_checkpoint(run.dir);
+  StageKey key{.stage = "eval", .inputs = {{"sft_checkpoint", digest_of(run.at(checkpoint)).hex()}, {"tokenizer", run.tokenizer_digest().hex()},
                                            {"chat", base::sha256_file(run.chat_input).hex()}, {"eval", base::sha256_file(run.eval_input).hex()}},
                .options = run.picked({"eval_max_new_tokens", "sft_fit_max_rows", "seed"})};
-  run_stage(run, 7, key, {"sft_fit/eval_report.json", "sft_fit_heldout/eval_report.json", "eval/eval_report.json", "honesty/generated_report.json"}, [&] {
-    Evaluator evaluate{run, eval::load_language_model(run.at("sft/checkpoint"), run.at("tokenizer.json"), run.compute.options), {}};
+  run_stage(run, key, {"sft_fit/eval_report.json", "sft_fit_heldout/eval_report.json", "eval/eval_report.json", "honesty/generated_report.json"}, [&] {
+    Evaluator evaluate{run, eval::load_language_model(run.at(checkpoint), run.at("tokenizer.json"), run.compute.options), {}};
     evaluate.options.max_new_tokens = options.eval_max_new_tokens;
     evaluate.options.seed = options.seed;
     // Reports name files relative to the run, so that they are equal wherever it lies.
-    evaluate.language_model.checkpoint_identity["path"] = "sft/checkpoint";
+    evaluate.language_model.checkpoint_identity["path"] = checkpoint;
     evaluate.language_model.tokenizer_identity["path"] = "tokenizer.json";
     const auto chat = tasks::read_chat_rows(run.chat_input);
     const auto& dataset = run.sft_report.at("dataset");

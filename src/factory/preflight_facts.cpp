@@ -192,7 +192,7 @@ std::optional<int64_t> planned_peak_bytes(const gate::RunOptions& options, const
   if (options.base_ema_decay > 0 || options.sft_ema_decay > 0) flat += 4 * parameters;
   if (options.loss_spike_rollback && !cuda) flat += 3 * 4 * parameters + (options.base_ema_decay > 0 ? 4 * parameters : 0);
   const model::TransformerOptions arena{.dtype = half ? at::kBFloat16 : at::kFloat, .device_kernels = cuda, .recompute = cuda && options.gradient_checkpointing};
-  const int64_t rows = std::max(options.base_batch_size, options.sft_batch_size);
+  const int64_t rows = std::max({options.base_batch_size, options.sft_batch_size, options.dpo_input ? 2 * options.dpo_batch_size : 0});
   return flat + model::Transformer::arena_bytes(config, rows, config.context_size, true, arena) + (cuda ? kProcessBytesCuda : kProcessBytesCpu);
 }
 

@@ -1,5 +1,7 @@
 #include "run_context.hpp"
 
+#include <algorithm>
+
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -23,8 +25,11 @@ Json picked(const gate::RunOptions& options, const std::vector<std::string>& fie
 
 Json RunContext::picked(const std::vector<std::string>& fields) const { return factory::picked(options(), fields); }
 
-void run_stage(RunContext& run, int number, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work) {
-  const std::string title = cat(number, "/", kStages.size(), " ", key.stage);
+void run_stage(RunContext& run, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work) {
+  std::vector<std::string> stages = kStages;
+  if (!run.options().dpo_input) std::erase(stages, "dpo");
+  const auto number = std::find(stages.begin(), stages.end(), key.stage) - stages.begin() + 1;
+  const std::string title = cat(number, "/", stages.size(), " ", key.stage);
   if (run.cache.is_current(key)) {
     base::say(cat(title, ": unchanged, reused"));
     run.summary.stages.push_back({key.stage, 0, true});

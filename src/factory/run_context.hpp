@@ -24,8 +24,8 @@ namespace picochat::factory {
 using base::Json;
 using base::Path;
 
-// Stages in their order; --fresh STAGE clears that stage and the ones after it.
-inline const std::vector<std::string> kStages{"corpus", "honesty", "tokenizer", "token_shards", "base", "sft", "eval"};
+// Stages in their order (dpo only where preferences are given); --fresh STAGE clears that stage and the ones after it.
+inline const std::vector<std::string> kStages{"corpus", "honesty", "tokenizer", "token_shards", "base", "sft", "dpo", "eval"};
 
 struct RunContext {
   base::FileSystem& files;
@@ -42,7 +42,7 @@ struct RunContext {
   gate::PreflightFacts facts;
   gate::Preflight preflight;
   std::shared_ptr<tokenizer::Tokenizer> tokenizer;
-  Json base_report, sft_report;                    // training reports
+  Json base_report, sft_report, dpo_report;        // training reports; dpo null: not trained
   Json sft_fit, sft_fit_heldout, eval;             // whole eval reports; null: not run
   evidence::RunFacts summary;
 
@@ -53,7 +53,7 @@ struct RunContext {
 };
 
 // Runs `work` unless the stage is current; prints which, and records the time.
-void run_stage(RunContext& run, int number, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work);
+void run_stage(RunContext& run, const StageKey& key, const std::vector<Path>& outputs, const std::function<void()>& work);
 
 // inputs.cpp: copies of what the run was made from, so that its directory is whole without the pack
 void record_inputs(RunContext& run);
@@ -66,6 +66,7 @@ void shards_stage(RunContext& run);
 // train_stages.cpp
 void base_stage(RunContext& run);
 void sft_stage(RunContext& run);
+void dpo_stage(RunContext& run);
 // judge_stages.cpp
 void eval_stages(RunContext& run);
 gate::GateVerdict gate_stage(RunContext& run);

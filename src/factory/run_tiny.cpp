@@ -10,10 +10,12 @@
 #include "picochat/base/text.hpp"
 #include "picochat/corpus/source_record.hpp"
 #include "picochat/eval/summary.hpp"
+#include "picochat/evidence/run_files.hpp"
 #include "picochat/evidence/run_summary.hpp"
 #include "picochat/gate/release_gate.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/tasks/inspect.hpp"
+#include "picochat/tasks/preferences.hpp"
 #include "picochat/tasks/task_pack.hpp"
 #include "availability.hpp"
 #include "earlier_runs.hpp"
@@ -68,7 +70,7 @@ void discard_fresh(RunContext& run) {
       run.cache.forget(*from);
       if (*from == "base")
         for (const char* part : {"checkpoint", "last_checkpoint", "ema_checkpoint", "resume_checkpoint", "best"}) train::clear_stage(run.files, run.at(cat("base/", part)));
-      if (*from == "sft") train::clear_stage(run.files, run.at("sft"));
+      if (*from == "sft" || *from == "dpo") train::clear_stage(run.files, run.at(*from));
     }
   }
 }
@@ -131,6 +133,7 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
                      {"num_text_tokens", run.tokenizer->vocab_size() - tokenizer::kSpecialTokens}};
   facts.base_report = run.base_report;
   facts.sft_report = run.sft_report;
+  facts.dpo_report = run.dpo_report;
   auto parts = [](const Json& report, Json& summary, Json& dataset, Json& analysis) {
     summary = report.at("summary");
     dataset = report.at("input");
@@ -149,10 +152,15 @@ Json summarize_run(RunContext& run, const gate::GateVerdict& verdict, double sec
            {"tokenizer", "tokenizer.json"}, {"token_shards", "base/token_shards"}, {"base_report", "base/train_report.json"}, {"base_curves", "base/curves.svg"},
            {"base_eval_checkpoint", "base/checkpoint"}, {"base_ema_checkpoint", "base/ema_checkpoint"}, {"base_last_checkpoint", "base/last_checkpoint"},
            {"sft_report", "sft/sft_report.json"}, {"sft_curves", "sft/curves.svg"}, {"sft_eval_checkpoint", "sft/checkpoint"}, {"sft_ema_checkpoint", "sft/ema_checkpoint"},
-           {"sft_last_checkpoint", "sft/last_checkpoint"}, {"aligned_eval_checkpoint", "sft/checkpoint"}, {"sft_fit_report", "sft_fit/eval_report.json"},
+           {"sft_last_checkpoint", "sft/last_checkpoint"}, {"sft_fit_report", "sft_fit/eval_report.json"},
            {"sft_fit_heldout_report", "sft_fit_heldout/eval_report.json"}, {"eval_report", "eval/eval_report.json"}, {"eval_report_md", "eval/report.md"},
            {"inputs", "inputs/inputs.json"}, {"gate", "gate/gate.json"}, {"gate_report", "gate/gate.md"}, {"gate_evidence", "gate/gate_evidence.json"}, {"metrics", "metrics.jsonl"}})
     facts.artifacts[name] = relative(run, path);
+  facts.artifacts["aligned_eval_checkpoint"] = relative(run, evidence::aligned_checkpoint(run.dir));
+  if (!run.dpo_report.is_null())
+    for (const auto& [name, path] : std::initializer_list<std::pair<const char*, const char*>>{{"dpo_report", "dpo/dpo_report.json"}, {"dpo_curves", "dpo/curves.svg"}, {"dpo_best_checkpoint", "dpo/checkpoint"},
+                                                                                            {"dpo_last_checkpoint", "dpo/last_checkpoint"}, {"preferences", "inputs/preferences.jsonl"}})
+      facts.artifacts[name] = relative(run, path);
   facts.total_seconds = seconds;
   facts.build = base::build_info_json();
   facts.command = run.command;
@@ -185,6 +193,7 @@ RunOutcome run_stages(base::FileSystem& files, const gate::ResolvedRunOptions& r
   write_run_file(run);
   discard_fresh(run);
   find_rows(run);
+  if (options.dpo_input) tasks::read_preference_rows(*options.dpo_input);  // a bad row is said before time is spent
   record_inputs(run);
 
   corpus_stage(run);
@@ -203,6 +212,7 @@ RunOutcome run_stages(base::FileSystem& files, const gate::ResolvedRunOptions& r
   stop_if_blocked(run);
   base_stage(run);
   sft_stage(run);
+  dpo_stage(run);
   eval_stages(run);
   const auto verdict = gate_stage(run);
   const Json summary = summarize_run(run, verdict, base::monotonic_seconds() - started);

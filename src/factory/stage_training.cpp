@@ -1,12 +1,11 @@
 // The training of a stage, the same for `run tiny` and for `train base|sft`: options into the trainer, its results into reports.
-#include "stage_training.hpp"
+#include "stage_parts.hpp"
 
 #include "gemm_peak.hpp"
 #include "mirror.hpp"
 #include "observer.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
-#include "picochat/eval/generation.hpp"
 #include "picochat/evidence/run_summary.hpp"
 #include "picochat/evidence/train_report.hpp"
 #include "picochat/gate/budget.hpp"
@@ -27,14 +26,6 @@ constexpr const char* kAccumulation = "grad_accum_steps";
 constexpr int64_t kBigramTokenLimit = 50'000'000;  // above it the pair table would need gigabytes
 constexpr int64_t kCanaryTokens = 80;
 
-// The options that base and SFT have under two names.
-struct StageOptions {
-  int64_t steps, batch, accum, warmup, patience;
-  double rate, min_ratio, clip, weight_decay, beta1, beta2, muon_rate, ema;
-  std::optional<double> max_minutes;
-  std::string decay, optimizer, weight_decay_decay, muon_momentum;
-};
-
 StageOptions base_options(const gate::RunOptions& o) {
   return {o.base_steps, o.base_batch_size, o.base_grad_accum_steps, o.base_lr_warmup_steps, o.base_early_stop_patience, o.base_learning_rate,
           o.base_min_lr_ratio, o.base_grad_clip, o.base_weight_decay, o.base_beta1, o.base_beta2, o.base_muon_learning_rate, o.base_ema_decay,
@@ -46,6 +37,8 @@ StageOptions sft_options(const gate::RunOptions& o) {
           o.sft_min_lr_ratio, o.sft_grad_clip, o.sft_weight_decay, o.sft_beta1, o.sft_beta2, o.sft_muon_learning_rate, o.sft_ema_decay,
           o.sft_max_minutes, o.sft_lr_decay, o.sft_optimizer, o.sft_weight_decay_decay, o.sft_muon_momentum_schedule};
 }
+
+}  // namespace
 
 train::TrainerOptions trainer_options(const StageTraining& s, const std::string& stage, const StageOptions& o, const model::Config& config) {
   const auto& options = s.options;
@@ -94,7 +87,7 @@ evidence::TrainFacts train_facts(const StageTraining& s, const std::string& stag
   evidence::TrainFacts facts;
   facts.stage = stage;
   facts.config = picked(s.options, kModelFields);
-  facts.config.update(picked(s.options, training_fields(stage + "_", {})));
+  facts.config.update(picked(s.options, stage == "dpo" ? kDpoFields : training_fields(stage + "_", {})));
   facts.config["effective_learning_rate"] = t.learning_rate.peak;
   facts.config["device"] = s.compute.device;
   facts.config["precision"] = s.compute.precision;
@@ -125,6 +118,8 @@ Json publish_report(const StageTraining& s, const std::string& name, const evide
 }
 
 eval::LanguageModel selected_model(const StageTraining& s) { return eval::load_language_model(s.folder / "checkpoint", s.tokenizer_path, s.compute.options); }
+
+namespace {
 
 // By document of the corpus, in its order; empty where documents are held out in part.
 std::vector<bool> held_out_documents(const train::TokenShards& shards, const train::Split& split) {
@@ -163,9 +158,15 @@ Json probe_memorization(const StageTraining& s, const corpus::Corpus& corpus, co
 
 }  // namespace
 
+std::vector<std::string> lora_fields(const gate::RunOptions& options) {
+  if (options.sft_peft == "none") return {};
+  return {"sft_peft", "sft_lora_rank", "sft_lora_alpha", "sft_lora_targets"};
+}
+
 std::vector<std::string> sft_fields(const gate::RunOptions& options) {
   std::vector<std::string> fields{"sft_sampling", "sft_packing"};
-  if (options.sft_peft != "none") fields.insert(fields.end(), {"sft_peft", "sft_lora_rank", "sft_lora_alpha", "sft_lora_targets"});
+  const auto adapters = lora_fields(options);
+  fields.insert(fields.end(), adapters.begin(), adapters.end());
   return training_fields("sft_", fields);
 }
 
@@ -206,6 +207,8 @@ at::Tensor initial_weights(const model::Config& config, int64_t seed) {
   return initial;
 }
 
+}  // namespace
+
 void add_lora(const StageTraining& s, const train::LoadedCheckpoint& start, train::TrainerOptions& t) {
   if (s.options.sft_peft != "lora") return;
   t.lora = std::make_shared<const train::Lora>(start.config, train::LoraOptions{.rank = s.options.sft_lora_rank, .alpha = s.options.sft_lora_alpha, .targets = base::split(s.options.sft_lora_targets, ',')}, start.parameters.to(s.compute.options.device));
@@ -221,8 +224,6 @@ void order_training(const StageTraining& s, const char* what, const Json& inputs
   order.update(inputs);
   s.group->order(base::dump(order, -1));
 }
-
-}  // namespace
 
 void train_as_rank(base::FileSystem& files, const gate::RunOptions& given, const Compute& compute, const Group& group, const Json& order) {
   gate::RunOptions options = given;
@@ -245,6 +246,7 @@ void train_as_rank(base::FileSystem& files, const gate::RunOptions& given, const
     train::train(files, trainer_options(s, "base", o, config), initial_weights(config, options.seed), data.source, *data.validator(lengths), silent);
     return;
   }
+  if (order.at("train") == "dpo") return train_dpo_as_rank(s, order);
   const StageOptions o = sft_options(options);
   const auto start = train::load_checkpoint(path("checkpoint"));
   const auto data = train::prepare_sft(*s.tokenizer, tasks::read_chat_rows(path("chat")), start.config.context_size, static_cast<uint64_t>(options.seed), s.val_fraction);

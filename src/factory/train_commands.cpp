@@ -8,6 +8,7 @@
 #include "picochat/eval/language_model.hpp"
 #include "picochat/gate/budget.hpp"
 #include "picochat/model/determinism.hpp"
+#include "picochat/tasks/preferences.hpp"
 #include "run_context.hpp"
 #include "stage_training.hpp"
 #include "training_data.hpp"
@@ -128,6 +129,30 @@ base::CommandOutput train_sft_alone(base::FileSystem& files, const TrainSftOptio
   }), dir, "sft_report.json");
 }
 
+base::CommandOutput train_dpo_alone(base::FileSystem& files, const TrainDpoOptions& options, const Compute& compute, const Group& group) {
+  const std::shared_ptr<tokenizer::Tokenizer> tokenizer = tokenizer::load_tokenizer(options.tokenizer);
+  const auto start = train::load_checkpoint(options.checkpoint);
+  eval::require_tokenizer_of_checkpoint(*tokenizer, options.tokenizer, start.config, start.metadata, options.checkpoint);
+  const std::string reference = options.reference_checkpoint.value_or(options.checkpoint);
+  const auto preferences = base::sha256_file(options.input);
+  tasks::read_preference_rows(options.input);  // a bad row is said before anything is written
+  const Path dir = options.out_dir;
+  claim(files, dir, "dpo", options.discard, options.mirror);
+  const base::DirectoryLock lock(dir);
+  StageCache cache(files, dir);
+  StageKey key{.stage = "dpo", .inputs = {{"start_checkpoint", start.digest.hex()}, {"reference_checkpoint", digest_of(reference).hex()}, {"tokenizer", base::sha256_file(options.tokenizer).hex()},
+                                          {"preferences", preferences.hex()}},
+               .options = training_key(options, "dpo_", dpo_fields(options, true))};
+  key.options["val_fraction"] = options.val_fraction;
+  key.options["log_every"] = options.log_every;
+  name_compute(key.options, compute);
+  return outcome(once(files, cache, dir, key, "dpo_report.json", [&] {
+    auto s = training(files, options, compute, group, tokenizer, options.dpo_learning_rate, key);
+    s.sample_prompt = options.sample_prompt;
+    return train_dpo(s, start, options.checkpoint, reference, options.input);
+  }), dir, "dpo_report.json");
+}
+
 }  // namespace
 
 base::CommandOutput train_base_command(base::FileSystem& files, const TrainBaseOptions& given) {
@@ -142,6 +167,13 @@ base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOpt
   Compute compute;
   const Group group = begin(options, compute, "train sft");
   return on_ranks(files, options, compute, group, [&] { return train_sft_alone(files, options, compute, group); });
+}
+
+base::CommandOutput train_dpo_command(base::FileSystem& files, const TrainDpoOptions& given) {
+  TrainDpoOptions options = given;
+  Compute compute;
+  const Group group = begin(options, compute, "train dpo");
+  return on_ranks(files, options, compute, group, [&] { return train_dpo_alone(files, options, compute, group); });
 }
 
 }  // namespace picochat::factory

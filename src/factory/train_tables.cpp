@@ -68,6 +68,12 @@ TrainSftOptions::TrainSftOptions() {
   sft_early_stop_patience = 0;
 }
 
+TrainDpoOptions::TrainDpoOptions() {
+  val_fraction = 0.2;
+  dpo_steps = 100;
+  dpo_early_stop_patience = 0;
+}
+
 SftSweepOptions::SftSweepOptions() {
   sft_lr_warmup_steps = 20;
   sft_lr_decay = "cosine";
@@ -102,6 +108,29 @@ const base::OptionTable<TrainSftOptions>& train_sft_options() {
     add_stage(t, "sft_");
     t.adopt(run, "sft_sampling", "sampling").in("Training");
     t.adopt(run, "sft_packing", "packing").alias("--sft-packing").in("Training");
+    for (const char* field : {"peft", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) t.adopt(run, std::string("sft_") + field, field).in("Training");
+    return t;
+  }();
+  return table;
+}
+
+const base::OptionTable<TrainDpoOptions>& train_dpo_options() {
+  static const auto table = [] {
+    const auto& run = gate::run_options();
+    base::OptionTable<TrainDpoOptions> t;
+    t.add("input", &TrainDpoOptions::input, "preference rows, JSONL: user, chosen, rejected").must();
+    t.add("checkpoint", &TrainDpoOptions::checkpoint, "checkpoint folder to start from").must();
+    t.add("reference_checkpoint", &TrainDpoOptions::reference_checkpoint, "the model that replies are compared with; default: --checkpoint");
+    t.add("val_fraction", &TrainDpoOptions::val_fraction, "part of the pairs that is held out").more_than(0).at_most(0.9).in("Data");
+    t.add("sample_prompt", &TrainDpoOptions::sample_prompt, "question for the sample in the report");
+    add_common(t);
+    for (const auto& field : kDpoFields) {
+      const std::string name = field.substr(std::string("dpo_").size());
+      auto& added = t.adopt(run, field, name == "steps" ? "max_steps" : name).in("Training");
+      if (name == "steps") added.alias("--steps").at_least(1);
+    }
+    for (const auto& field : kLoopFields)
+      if (field != "early_stop_min_delta") t.adopt(run, field, field).in("Training");
     for (const char* field : {"peft", "lora_rank", "lora_alpha", "lora_dropout", "lora_targets"}) t.adopt(run, std::string("sft_") + field, field).in("Training");
     return t;
   }();

@@ -18,7 +18,7 @@ MemoryEstimate estimate_memory(const RunOptions& o, const ModelConfig& c, const 
   m.optimizer_bytes = parameters * 8;  // two moments of AdamW; Muon keeps fewer
   if (o.loss_spike_rollback && device != "cuda") m.optimizer_bytes += parameters * 12;  // the snapshot to go back to; a GPU's lies in the host's memory
 
-  const int64_t tokens = std::max(o.base_batch_size, o.sft_batch_size) * o.context_size;
+  const int64_t tokens = std::max({o.base_batch_size, o.sft_batch_size, o.dpo_input ? 2 * o.dpo_batch_size : 0}) * o.context_size;
   const int64_t fc = c.activation == Activation::kSwiglu ? 2 * c.ffn_dim() : c.ffn_dim();
   // Kept per token and block: block input, its norms, q|k|v, attention output, MLP input and output.
   const int64_t per_block = c.n_embd * (1 + c.norms_per_block()) + 2 * c.qkv_dim() + c.n_embd + fc + c.ffn_dim();

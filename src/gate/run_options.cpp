@@ -190,7 +190,7 @@ void add_dpo(Table& t) {
   t.add("dpo_grad_clip", &O::dpo_grad_clip, "global L2 norm of gradients; 0: off").at_least(0).in(group);
   t.add("dpo_early_stop_patience", &O::dpo_early_stop_patience, "validations without improvement; 0: off").at_least(0).in(group);
   t.add("dpo_early_stop_min_delta", &O::dpo_early_stop_min_delta, "improvement that counts").at_least(0).in(group);
-  t.add("dpo_eval_batches", &O::dpo_eval_batches, "batches scored at a validation").at_least(1).in(group);
+  t.add("dpo_eval_batches", &O::dpo_eval_batches, "accepted and recorded; every held-out pair is scored").at_least(1).in(group);
   t.add("dpo_max_minutes", &O::dpo_max_minutes, "stop after so many minutes").more_than(0).in(group);
   t.add("dpo_length_normalize", &O::dpo_length_normalize, "mean instead of summed log-probabilities").in(group);
 }

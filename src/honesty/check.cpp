@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -62,13 +63,14 @@ void Check::find_repeated_prompts() {
   if (!material_.chat) return;
   std::map<int64_t, int64_t> times;  // by line of the first
   int64_t all = 0;
-  repeated(*material_.chat, [](const ChatRow& row) { return row.user(); }, [&](const ChatRow&, const ChatRow& earlier) { ++times[earlier.line], ++all; });
-  const auto rows = static_cast<double>(material_.chat->size());
+  const std::span sft(material_.chat->data(), material_.sft_rows);  // a preference row may well ask what an SFT row asks
+  repeated(sft, [](const ChatRow& row) { return row.user(); }, [&](const ChatRow&, const ChatRow& earlier) { ++times[earlier.line], ++all; });
+  const auto rows = static_cast<double>(sft.size());
   if (static_cast<double>(all) <= kRepeatedSftPrompts * rows) return;
   const auto most = std::max_element(times.begin(), times.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
-  const auto row = std::find_if(material_.chat->begin(), material_.chat->end(), [&](const ChatRow& r) { return r.line == most->first; });
+  const auto row = std::find_if(sft.begin(), sft.end(), [&](const ChatRow& r) { return r.line == most->first; });
   ledger_.add({{"kind", "duplicate_sft_prompts"}, {"severity", "warn"},
-               {"message", cat(all, " of ", material_.chat->size(), " SFT rows repeat an earlier prompt; the prompt of line ", most->first, " stands ", most->second + 1, " times")},
+               {"message", cat(all, " of ", sft.size(), " SFT rows repeat an earlier prompt; the prompt of line ", most->first, " stands ", most->second + 1, " times")},
                {"matched_line", most->first}, {"matched_source", "sft"}, {"snippet", snippet(row->user(), 0, row->user().size())},
                {"remedy", "delete the repetitions, or write different prompts: repeated rows train the model to recite"}});
 }
@@ -133,7 +135,7 @@ void Check::compare_prompts() {
     same ? ++sft_eval_.exact : ++sft_eval_.near;
     ledger_.add({{"kind", same ? "exact_sft_prompt_leak" : "near_sft_prompt_leak"}, {"severity", same ? "block" : "warn"},
                  {"message", same ? "the eval prompt is an SFT prompt" : "the eval prompt is nearly an SFT prompt"},
-                 {"eval_line", row.line}, {"eval_category", row.category}, {"matched_line", match.line}, {"matched_source", "sft"},
+                 {"eval_line", row.line}, {"eval_category", row.category}, {"matched_line", match.line}, {"matched_source", source_of(match)},
                  {"similarity", rounded(similarity)}, {"snippet", snippet(match.user(), 0, match.user().size())},
                  {"remedy", "delete one of the two rows"}});
   }
@@ -151,6 +153,7 @@ void Check::search_conversations() {
     auto add = [&](const PhraseHit& hit, const Owner& owner, std::string_view found_in) {
       Json finding = finding_of(hit, owner, true, found_in);
       finding["matched_line"] = chat.line;
+      finding["matched_source"] = source_of(chat);
       ledger_.add(std::move(finding));
     };
     for (const PhraseHit& hit : index_->find(text, scratch)) {

@@ -44,6 +44,8 @@ class Check {
 
   bool is_telling(const PhraseHit& hit) const { return !index_->phrases()[hit.phrase].sentence; }
   const char* severity(const PhraseHit& hit) const;
+  // Which file a row of Material::chat is of.
+  const char* source_of(const tasks::ChatRow& row) const { return static_cast<size_t>(&row - material_.chat->data()) < material_.sft_rows ? "sft" : "preferences"; }
   base::Json finding_of(const PhraseHit& hit, const Owner& owner, bool in_sft, std::string_view text) const;
 
   struct ExternalState {

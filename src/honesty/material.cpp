@@ -8,6 +8,7 @@
 #include "picochat/base/digest.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/tasks/preferences.hpp"
 #include "picochat/tasks/similarity.hpp"
 
 namespace picochat::honesty {
@@ -82,6 +83,15 @@ void add_external(Collector& collector, const std::vector<tasks::BenchmarkRow>& 
 Material load_material(const HonestyInputs& inputs, Ledger& ledger) {
   Material out;
   out.chat = load_rows<tasks::ChatRow>(inputs.chat, "SFT rows", [](const base::Path& p) { return tasks::load_chat_rows(p); }, ledger);
+  if (out.chat) {
+    out.sft_rows = out.chat->size();
+    auto preferences = load_rows<tasks::PreferenceRow>(inputs.preferences, "preference rows", [](const base::Path& p) { return tasks::RowFile<tasks::PreferenceRow>{tasks::read_preference_rows(p), {}, 0}; }, ledger);
+    for (const auto& row : preferences.value_or(std::vector<tasks::PreferenceRow>())) {
+      tasks::ChatRow both{.turns = row.with(row.chosen), .category = row.category, .line = row.line};
+      both.turns.push_back({"assistant", row.rejected});
+      out.chat->push_back(std::move(both));
+    }
+  }
   out.eval = load_rows<tasks::EvalRow>(inputs.eval, "eval rows", [](const base::Path& p) { return tasks::load_eval_rows(p); }, ledger);
   for (const tasks::NamedBenchmark& named : inputs.external) {
     External external{named.name, named.path, std::nullopt};

@@ -19,7 +19,8 @@ struct External {
 };
 
 struct Material {
-  std::optional<std::vector<tasks::ChatRow>> chat;
+  std::optional<std::vector<tasks::ChatRow>> chat;  // SFT rows, then preference rows with both replies
+  size_t sft_rows = 0;                              // of them
   std::optional<std::vector<tasks::EvalRow>> eval;
   std::vector<External> external;
 };

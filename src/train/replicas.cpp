@@ -26,24 +26,28 @@ std::pair<int64_t, int64_t> Replicas::share(int64_t micro_steps) const {
   return {rank_ * each, (rank_ + 1) * each};
 }
 
-LocalNews Replicas::agree(const LocalNews& news, double& loss) const {
+LocalNews Replicas::agree(const LocalNews& news, StepSums& sums) const {
   if (alone()) return news;
-  const auto ranks = group_->all_gather(std::vector<double>{loss, static_cast<double>(news.signal), news.save_now ? 1.0 : 0.0, news.time_is_over ? 1.0 : 0.0, news.save_is_due ? 1.0 : 0.0});
+  const auto ranks = group_->all_gather(std::vector<double>{sums.loss, static_cast<double>(news.signal), news.save_now ? 1.0 : 0.0, news.time_is_over ? 1.0 : 0.0,
+                                                            news.save_is_due ? 1.0 : 0.0, sums.accuracy, sums.reward_margin});
   LocalNews agreed{.time_is_over = ranks[0][3] != 0, .save_is_due = ranks[0][4] != 0};
-  loss = 0;
+  sums = {};
   for (const auto& rank : ranks) {
-    loss += rank[0];
+    sums.loss += rank[0];
+    sums.accuracy += rank[5];
+    sums.reward_margin += rank[6];
     agreed.signal = std::max(agreed.signal, static_cast<int>(rank[1]));
     agreed.save_now = agreed.save_now || rank[2] != 0;
   }
   return agreed;
 }
 
-double Replicas::sum(const at::Tensor& gradients, double loss, LocalNews& news) const {
-  if (alone()) return loss;
+StepSums Replicas::sum(const at::Tensor& gradients, const StepSums& sums, LocalNews& news) const {
+  if (alone()) return sums;
   group_->all_reduce_sum(gradients);
-  news = agree(news, loss);
-  return loss;
+  StepSums all = sums;
+  news = agree(news, all);
+  return all;
 }
 
 int64_t Replicas::part_size(int64_t size) const {
@@ -53,10 +57,11 @@ int64_t Replicas::part_size(int64_t size) const {
 
 at::Tensor Replicas::part_of(const at::Tensor& whole) const { return whole.narrow(0, rank_ * (whole.numel() / world_), whole.numel() / world_); }
 
-double Replicas::sum_parts(const at::Tensor& whole, double loss, LocalNews& news) const {
+StepSums Replicas::sum_parts(const at::Tensor& whole, const StepSums& sums, LocalNews& news) const {
   group_->reduce_scatter_sum(whole, part_of(whole));
-  news = agree(news, loss);
-  return loss;
+  StepSums all = sums;
+  news = agree(news, all);
+  return all;
 }
 
 void Replicas::gather_parts(const at::Tensor& whole) const { group_->all_gather(part_of(whole), whole); }

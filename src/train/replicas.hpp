@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "picochat/train/batch_source.hpp"
 #include "picochat/train/process_group.hpp"
 #include "picochat/train/validation.hpp"
 
@@ -31,14 +32,14 @@ class Replicas {
   // The micro-steps [first, last) of this rank. Usage error when they cannot be shared equally.
   std::pair<int64_t, int64_t> share(int64_t micro_steps) const;
 
-  // Sums `gradients` over the ranks, in place; returns the sum of the losses. `news` becomes what all ranks agree on.
-  double sum(const at::Tensor& gradients, double loss, LocalNews& news) const;
-  LocalNews agree(const LocalNews& news, double& loss) const;  // without gradients
+  // Sums `gradients` over the ranks, in place; returns what the ranks' sums add up to. `news` becomes what all ranks agree on.
+  StepSums sum(const at::Tensor& gradients, const StepSums& sums, LocalNews& news) const;
+  LocalNews agree(const LocalNews& news, StepSums& sums) const;  // without gradients
 
   // A flat buffer in equal parts, one a rank: of zero1's gradients, parameters and moments. `whole` has world() x part_size(size) values.
   int64_t part_size(int64_t size) const;
   at::Tensor part_of(const at::Tensor& whole) const;                            // this rank's; shares storage
-  double sum_parts(const at::Tensor& whole, double loss, LocalNews& news) const;  // as sum(), each rank getting the sum of its own part
+  StepSums sum_parts(const at::Tensor& whole, const StepSums& sums, LocalNews& news) const;  // as sum(), each rank getting the sum of its own part
   void gather_parts(const at::Tensor& whole) const;                             // every rank's part on all ranks
   double norm_of_parts(const at::Tensor& part) const;                           // L2 norm of the whole; on the CPU the bits of the undivided one
   at::Tensor collect(const at::Tensor& part, int64_t size) const;               // the whole, on rank 0's host; undefined elsewhere

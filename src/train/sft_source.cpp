@@ -10,6 +10,7 @@
 #include "picochat/base/random.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
+#include "picochat/train/held_out.hpp"
 
 namespace picochat::train {
 namespace {
@@ -17,41 +18,9 @@ namespace {
 using base::cat;
 using base::Json;
 
-
 int64_t positions_of(const SftExample& example) { return static_cast<int64_t>(example.tokens.size()) - 1; }
 
 int64_t supervised_of(const SftExample& example) { return std::count(example.supervised.begin() + 1, example.supervised.end(), 1); }
-
-// Which of the examples are held out. Groups (or single rows) are taken in a seeded order.
-std::vector<bool> choose_validation(const std::vector<SftExample>& examples, const std::vector<tasks::ChatRow>& rows, uint64_t seed, double fraction, std::string& method) {
-  std::vector<bool> held_out(examples.size());
-  if (examples.size() < 2) {
-    method = "single_example";
-    return held_out;
-  }
-  std::map<std::string, std::vector<size_t>> groups;
-  bool grouped = true;
-  for (size_t i = 0; i < examples.size(); ++i) {
-    const std::string& group = rows[static_cast<size_t>(examples[i].row)].group;
-    grouped = grouped && !group.empty();
-    groups[group].push_back(i);
-  }
-  grouped = grouped && groups.size() >= 2;
-  method = grouped ? "group" : "random";
-  std::vector<std::vector<size_t>> units;
-  if (grouped) {
-    for (auto& [name, members] : groups) units.push_back(std::move(members));
-  } else {
-    for (size_t i = 0; i < examples.size(); ++i) units.push_back({i});
-  }
-  base::Random random(seed, "sft-validation-split");
-  random.shuffle(std::span(units));
-  const auto budget = static_cast<size_t>(std::max(1.0, std::floor(static_cast<double>(examples.size()) * fraction)));
-  size_t taken = 0;
-  for (size_t u = 0; u + 1 < units.size() && taken < budget; ++u)
-    for (size_t i : units[u]) held_out[i] = true, ++taken;
-  return held_out;
-}
 
 Json label_audit(const std::vector<SftExample>& examples) {
   int64_t positions = 0, supervised = 0, zero = 0;
@@ -92,8 +61,9 @@ SftData prepare_sft(const tokenizer::Tokenizer& tokenizer, const std::vector<tas
     throw base::bad_input({.what = "no SFT row fits the context", .expected = cat("conversations of at most ", context_size + 1, " tokens"),
                            .found = cat(rows.size(), " rows, all longer"), .remedy = "shorten the rows or use a larger --context-size"});
   SftData data;
-  std::string method;
-  const auto held_out = choose_validation(examples, rows, seed, val_fraction, method);
+  std::vector<std::string> groups;
+  for (const auto& example : examples) groups.push_back(rows[static_cast<size_t>(example.row)].group);
+  const auto [held_out, method] = choose_held_out(groups, base::Random(seed, "sft-validation-split"), val_fraction);
   for (size_t i = 0; i < examples.size(); ++i) (held_out[i] ? data.validation : data.train).push_back(std::move(examples[i]));
   if (method == "single_example") data.validation = data.train;
   data.report = {{"source_rows", rows.size()}, {"num_examples", data.train.size() + (method == "single_example" ? 0 : data.validation.size())},

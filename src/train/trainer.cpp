@@ -158,7 +158,8 @@ class Loop {
   }
 
   struct Measured {
-    double loss, norm;
+    StepSums sums;
+    double norm;
     bool finite;
     SpikeWatch::Verdict spike;
   };
@@ -166,8 +167,10 @@ class Loop {
   // Loss and gradients of a step with the weights as they are, over all ranks.
   Measured measure(int64_t step) {
     const auto [first, last] = replicas_.share(options_.grad_accum_steps);
+    StepSums mine;
     for (int64_t micro = first; micro < last; ++micro) {
       source_.fill(micro, batch_);
+      if (source_.needs_scores()) add(mine, weigh(micro));
       auto view = batch_.view();
       view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
       transformer_.accumulate(view, parameters_, gradients_);
@@ -178,10 +181,25 @@ class Loop {
     }
     const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
     news_ = {.signal = base::pending_signal(), .save_now = base::take_save_request(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
-    const double mine = transformer_.take_loss(), loss = sharded_ ? replicas_.sum_parts(all_gradients_, mine, news_) : replicas_.sum(slopes, mine, news_);
+    const double weighed_nll = transformer_.take_loss();
+    if (!source_.needs_scores()) mine.loss = weighed_nll;
+    const StepSums sums = sharded_ ? replicas_.sum_parts(all_gradients_, mine, news_) : replicas_.sum(slopes, mine, news_);
     const double norm = sharded_ ? replicas_.norm_of_parts(replicas_.part_of(all_gradients_)) : std::sqrt(model::squared_norm(slopes));
-    const bool finite = std::isfinite(loss) && std::isfinite(norm);
-    return {loss, norm, finite, spikes_.observe(finite ? loss : std::numeric_limits<double>::quiet_NaN())};
+    const bool finite = std::isfinite(sums.loss) && std::isfinite(norm);
+    return {sums, norm, finite, spikes_.observe(finite ? sums.loss : std::numeric_limits<double>::quiet_NaN())};
+  }
+
+  // The objective's weights for the batch, from the model's scores of it.
+  StepSums weigh(int64_t micro) {
+    scores_.resize(batch_.tokens.size());
+    transformer_.score(batch_.view(), parameters_, scores_.data());
+    return source_.weigh(micro, scores_.data(), batch_);
+  }
+
+  static void add(StepSums& all, const StepSums& more) {
+    all.loss += more.loss;
+    all.accuracy += more.accuracy;
+    all.reward_margin += more.reward_margin;
   }
 
   // A warning once in a while is not worth a second pass over the step; what would change the run is.
@@ -194,14 +212,14 @@ class Loop {
     const Measured again = measure(step);
     news_.signal = std::max(news_.signal, news.signal);
     news_.save_now = news_.save_now || news.save_now;
-    const bool same = std::isfinite(before.loss) == std::isfinite(again.loss) && (!std::isfinite(before.loss) || std::abs(again.loss - before.loss) <= kReplayTolerance * std::abs(before.loss)) &&
+    const bool same = std::isfinite(before.sums.loss) == std::isfinite(again.sums.loss) && (!std::isfinite(before.sums.loss) || std::abs(again.sums.loss - before.sums.loss) <= kReplayTolerance * std::abs(before.sums.loss)) &&
                       std::isfinite(before.norm) == std::isfinite(again.norm);
     const char* verdict = same ? "real" : "transient_fault";
     auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
-    observer_.event({{"event", "replay"}, {"stage", options_.stage}, {"step", step}, {"train_loss", number(before.loss)}, {"grad_norm", number(before.norm)}, {"replayed_loss", number(again.loss)},
+    observer_.event({{"event", "replay"}, {"stage", options_.stage}, {"step", step}, {"train_loss", number(before.sums.loss)}, {"grad_norm", number(before.norm)}, {"replayed_loss", number(again.sums.loss)},
                      {"replayed_grad_norm", number(again.norm)}, {"verdict", verdict}});
     if (!same)
-      warn(cat(options_.stage, " step ", step, ": the same data and weights gave a loss of ", before.loss, " and then of ", again.loss,
+      warn(cat(options_.stage, " step ", step, ": the same data and weights gave a loss of ", before.sums.loss, " and then of ", again.sums.loss,
                ": a transient fault of memory or a GPU. The second result is used; if this comes again, run `picochat sanity preh100` or change the host"));
     return again;
   }
@@ -213,10 +231,10 @@ class Loop {
     source_.prepare(step);
     Measured measured = measure(step);
     if (suspicious(measured)) measured = replay(step, measured);
-    const auto& [loss, norm, finite, spike] = measured;
+    const auto& [sums, norm, finite, spike] = measured;
     const at::Tensor &trained = options_.lora ? adapters_ : parameters_, &slopes = options_.lora ? adapter_gradients_ : gradients_;
     if (spike.spike && options_.spike.rollback) {
-      roll_back(step, loss, spike);
+      roll_back(step, sums.loss, spike);
       return false;
     }
     OptimizerStep update{.step = state_.updates + 1, .learning_rate = options_.learning_rate.at(step) * state_.lr_scale,
@@ -240,14 +258,14 @@ class Loop {
       skip_update(step);
     }
     state_.step = step;
-    state_.train_loss = loss;
+    state_.train_loss = sums.loss;
     state_.supervised_tokens += source_.supervised_tokens();
     state_.spike = spikes_.state();
     const double seconds = base::monotonic_seconds() - begun;
     longest_step_ = std::max(longest_step_, seconds);
     clock_.stepped(seconds, options_.grad_accum_steps * batch_.rows * batch_.length);
     replicas_.report(step, options_.stage);
-    report_step(update, norm, spike, seconds);
+    report_step(update, measured, seconds);
     return true;
   }
 
@@ -260,10 +278,12 @@ class Loop {
                         .where = cat(options_.stage, " step ", step), .remedy = "lower the learning rate, switch on --loss-spike-rollback, or check the data"});
   }
 
-  void report_step(const OptimizerStep& update, double norm, const SpikeWatch::Verdict& spike, double seconds) {
+  void report_step(const OptimizerStep& update, const Measured& measured, double seconds) {
+    const auto& [sums, norm, finite, spike] = measured;
     Json event{{"event", "step"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss},
                {"learning_rate", update.learning_rate}, {"weight_decay", update.weight_decay}, {"grad_norm", norm},
                {"supervised_tokens", source_.supervised_tokens()}, {"epoch", source_.epoch()}};
+    if (source_.needs_scores()) event.update({{"train_accuracy", sums.accuracy}, {"train_reward_margin", sums.reward_margin}});
     if (options_.optimizer.name == "muon") event["muon_momentum"] = update.muon_momentum;
     const double tokens = static_cast<double>(options_.grad_accum_steps * batch_.rows * batch_.length);
     event["timing"] = {{"step_time_sec", seconds}, {"tokens_per_sec", tokens / seconds}};
@@ -415,6 +435,7 @@ class Loop {
       line += cat(" | val ", fixed(state_.latest_eval.at("val_loss").get<double>(), 4));
       if (!state_.latest_eval.at("val_bpb").is_null())
         line += cat(" | val_bpb ", fixed(state_.latest_eval.at("val_bpb").get<double>(), 4), " +- ", fixed(state_.latest_eval.at("val_bpb_stderr").get<double>(), 4));
+      if (state_.latest_eval.contains("val_accuracy")) line += cat(" | val_acc ", fixed(100 * state_.latest_eval.at("val_accuracy").get<double>(), 1), "%");
       if (state_.best_step == state_.step) line += " *";
     }
     line += cat(" | lr ", fixed(options_.learning_rate.at(state_.step) * state_.lr_scale * 1e4, 2), "e-4", clock_.line(now - started_, state_.step - resumed_step_, options_.max_steps - state_.step));
@@ -457,6 +478,7 @@ class Loop {
   LoopState state_;
   SpikeWatch spikes_;
   MicroBatch batch_;
+  std::vector<float> scores_;  // of its tokens, where the objective asks for them
   bool evaluated_since_checkpoint_ = false;
   int64_t resumed_step_ = 0, saved_step_ = 0;
   double longest_step_ = 0;

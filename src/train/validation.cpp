@@ -112,6 +112,13 @@ ValidationResult summarize(const std::vector<SequenceScore>& scores) {
     text_nats += score.text_nats;
     result.tokens += score.tokens;
     result.bytes += score.bytes;
+    result.pairs += score.pairs;
+    result.accuracy += score.pairs > 0 && score.margin > 0 ? 1 : 0;
+    result.reward_margin += score.margin;
+  }
+  if (result.pairs > 0) {
+    result.accuracy /= static_cast<double>(result.pairs);
+    result.reward_margin /= static_cast<double>(result.pairs);
   }
   if (result.tokens > 0) {
     const auto tokens = static_cast<double>(result.tokens);
@@ -128,9 +135,11 @@ ValidationResult summarize(const std::vector<SequenceScore>& scores) {
 }
 
 base::Json to_json(const ValidationResult& result) {
-  return {{"val_loss", result.loss}, {"val_loss_stderr", result.loss_stderr}, {"val_bpb", result.bytes ? base::Json(result.bpb) : base::Json(nullptr)},
-          {"val_bpb_stderr", result.bytes ? base::Json(result.bpb_stderr) : base::Json(nullptr)}, {"val_tokens", result.tokens},
-          {"val_bytes", result.bytes}, {"val_sequences", result.sequences}};
+  base::Json json{{"val_loss", result.loss}, {"val_loss_stderr", result.loss_stderr}, {"val_bpb", result.bytes ? base::Json(result.bpb) : base::Json(nullptr)},
+                  {"val_bpb_stderr", result.bytes ? base::Json(result.bpb_stderr) : base::Json(nullptr)}, {"val_tokens", result.tokens},
+                  {"val_bytes", result.bytes}, {"val_sequences", result.sequences}};
+  if (result.pairs > 0) json.update({{"val_tokens", nullptr}, {"val_pairs", result.pairs}, {"val_accuracy", result.accuracy}, {"val_reward_margin", result.reward_margin}});
+  return json;
 }
 
 std::unique_ptr<Validator> window_validator(const TokenStream& stream, int64_t context_size, int64_t batch_size, bool isolate_documents,

@@ -31,6 +31,10 @@ class RunFiles {
 // devices, absolute paths, "..", a name twice, more than one top folder.
 std::unique_ptr<RunFiles> open_run_files(const base::Path& path);
 
+// The checkpoint that a run evaluates, exports and is judged by: of the last stage that it trained, "dpo/checkpoint" or "sft/checkpoint".
+std::string aligned_checkpoint(const RunFiles& files);
+std::string aligned_checkpoint(const base::Path& run_dir);
+
 // Digest of an artifact folder: that of its manifest.json; absent when it has none.
 std::optional<base::Digest> artifact_digest(const RunFiles& files, const std::string& folder);
 

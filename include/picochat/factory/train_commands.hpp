@@ -1,4 +1,4 @@
-// `train base`, `train sft`, `train lr-range` and `batch inspect`: one stage of a run by itself, on the same loop
+// `train base`, `train sft`, `train dpo`, `train lr-range` and `batch inspect`: one stage of a run by itself, on the same loop
 // and with the same reports as `run tiny`. The same command goes on where it was interrupted.
 #pragma once
 
@@ -37,6 +37,15 @@ struct TrainSftOptions : TrainCommandOptions {
 };
 const base::OptionTable<TrainSftOptions>& train_sft_options();
 base::CommandOutput train_sft_command(base::FileSystem& files, const TrainSftOptions& options);
+
+// DPO: a checkpoint learns to prefer one reply over another, from pairs of them.
+struct TrainDpoOptions : TrainCommandOptions {
+  TrainDpoOptions();
+  std::string input, checkpoint, sample_prompt = "What is Picochat?";
+  std::optional<std::string> reference_checkpoint;
+};
+const base::OptionTable<TrainDpoOptions>& train_dpo_options();
+base::CommandOutput train_dpo_command(base::FileSystem& files, const TrainDpoOptions& options);
 
 // SFT over a grid; --learning-rate, --max-steps and --sampling are lists here.
 struct SftSweepOptions : TrainSftOptions {

@@ -44,6 +44,7 @@ const base::OptionTable<HonestyOptions>& honesty_options();
 
 struct HonestyInputs {
   base::Path chat, eval;        // empty: not given, its pairs are not_measured
+  base::Path preferences;       // of DPO, searched as SFT rows are; needs `chat`
   std::vector<tasks::NamedBenchmark> external;
   CorpusStream corpus;          // null: not given
   std::string corpus_label;     // how reports name the corpus

@@ -25,6 +25,11 @@ struct MicroBatch {
   }
 };
 
+// What the micro-batches of a step add up to, over all ranks. The latter two are DPO's, whose batches are pairs of replies.
+struct StepSums {
+  double loss = 0, accuracy = 0, reward_margin = 0;
+};
+
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -33,6 +38,11 @@ class BatchSource {
   // Micro-batch `micro_step` of the prepared step. Weights are already divided by the step's
   // number of supervised tokens, so the sum over micro-batches is the mean loss.
   virtual void fill(int64_t micro_step, MicroBatch& out) const = 0;
+  // Whether a token's weight depends on what the model says of the batch. The loop then scores the batch as it is filled, with weight 1 on
+  // supervised tokens, and `weigh` sets the weights whose gradient is the objective's and returns the batch's share of the step's sums.
+  // `nll`: negative log-likelihood of each token, 0 where the weight is 0.
+  virtual bool needs_scores() const { return false; }
+  virtual StepSums weigh(int64_t /*micro_step*/, const float* /*nll*/, MicroBatch& /*batch*/) const { return {}; }
   virtual int64_t supervised_tokens() const = 0;  // of the prepared step
   virtual int64_t epoch() const = 0;              // of the prepared step's first row, from 0
   virtual int64_t max_rows() const = 0;

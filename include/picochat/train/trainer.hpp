@@ -1,4 +1,4 @@
-// The one training loop. Base training and SFT differ only in their batch source and validator.
+// The one training loop. Base training, SFT and DPO differ only in their batch source and validator.
 //
 // State between steps: parameters, optimizer moments, the moving average (when on), and the few
 // numbers of LoopState. A checkpoint holds all of it, so a resumed run continues bit for bit.
@@ -25,7 +25,7 @@ namespace picochat::train {
 enum class SelectBy { kValBpb, kValLoss };
 
 struct TrainerOptions {
-  std::string stage;               // "base" or "sft": names the console lines and events
+  std::string stage;               // "base", "sft" or "dpo": names the console lines and events
   base::Path folder;               // <run>/<stage>
   model::Config config;
   model::TransformerOptions compute;  // where and in which precision

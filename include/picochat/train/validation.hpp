@@ -14,9 +14,11 @@
 namespace picochat::train {
 
 struct ValidationResult {
-  double loss = 0, loss_stderr = 0;   // nats per scored token
+  double loss = 0, loss_stderr = 0;   // nats per scored token; of DPO per pair
   double bpb = 0, bpb_stderr = 0;     // bits per byte of the text that the scored tokens stand for
   int64_t tokens = 0, bytes = 0, sequences = 0;
+  int64_t pairs = 0;                  // of DPO: pairs of replies, in place of tokens
+  double accuracy = 0, reward_margin = 0;  // part of the pairs with a margin above 0; mean margin
 };
 base::Json to_json(const ValidationResult& result);
 
@@ -25,6 +27,8 @@ struct SequenceScore {
   double nats = 0;        // all scored tokens
   double text_nats = 0;   // scored tokens that stand for bytes of text (specials do not)
   int64_t tokens = 0, bytes = 0;
+  int64_t pairs = 0;      // 1: a pair of replies, whose objective is in `nats`
+  double margin = 0;      // by which the model prefers the chosen reply more than the reference does, in nats
 
   // One scored token that stands for `bytes_of_token` bytes of text.
   void add(double token_nats, uint32_t bytes_of_token) {
