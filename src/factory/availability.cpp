@@ -11,8 +11,11 @@ namespace picochat::factory {
 using base::cat;
 
 void refuse_unbuilt(const gate::RunOptions& options, const std::string& command) {
-  if (options.distributed_strategy == "zero1" && (options.base_optimizer == "muon" || options.sft_optimizer == "muon"))
-    throw base::usage_error({.what = "--distributed-strategy zero1 does not go with Muon", .where = command, .remedy = "use AdamW, or --distributed-strategy ddp: Muon needs whole matrices, zero1 cuts them"});
+  const std::string& strategy = options.distributed_strategy;
+  if (strategy != "ddp" && (options.base_optimizer == "muon" || options.sft_optimizer == "muon"))
+    throw base::usage_error({.what = cat("--distributed-strategy ", strategy, " does not go with Muon"), .where = command, .remedy = cat("use AdamW, or --distributed-strategy ddp: Muon needs whole matrices, ", strategy, " cuts them")});
+  if (strategy == "fsdp" && options.sft_peft != "none")
+    throw base::usage_error({.what = "--distributed-strategy fsdp does not go with LoRA", .where = command, .remedy = "use --distributed-strategy ddp: adapters are merged into whole matrices"});
   if (options.sft_peft != "none") {
     const std::string prefix = command == "run tiny" ? "--sft-" : "--";
     auto refuse_with_lora = [&](const std::string& flag, const std::string& remedy) {

@@ -7,7 +7,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/gate/budget.hpp"
 #include "picochat/model/device.hpp"
-#include "picochat/model/parameters.hpp"
+#include "picochat/model/parameter_units.hpp"
 
 namespace picochat::factory {
 
@@ -15,9 +15,19 @@ using base::cat;
 
 int64_t training_bytes(const gate::RunOptions& o, const gate::ModelConfig& config, int64_t rows, const model::TransformerOptions& compute) {
   const model::ParameterLayout layout(config);
-  int64_t bytes = 4 * 4 * layout.size();  // parameters, gradients, two moments
-  if (compute.dtype == at::kBFloat16) bytes += 2 * layout.decay_size();
-  if (o.base_ema_decay > 0) bytes += 4 * layout.size();
+  const int64_t ranks = gate::planned_world_size(o), average = o.base_ema_decay > 0 ? 4 : 0;
+  const bool sharded = o.distributed_strategy == "fsdp" && ranks > 1;
+  int64_t computed = layout.decay_size(), bytes = 0;  // values that are also held in the type that computes
+  if (sharded) {
+    const auto units = model::parameter_units(layout);
+    const auto largest = *std::max_element(units.begin() + 1, units.end(), [](const auto& a, const auto& b) { return a.size < b.size; });
+    bytes = (16 + average) * layout.size() / ranks + 2 * 4 * (units[0].size + largest.size);  // gathered weights and their gradients
+    computed = units[0].decay_size + largest.decay_size;
+  } else {
+    const int64_t moments = o.distributed_strategy == "zero1" ? 8 / ranks : 8;
+    bytes = (8 + moments + average) * layout.size();  // parameters, gradients, two moments
+  }
+  if (compute.dtype == at::kBFloat16) bytes += 2 * computed;
   return bytes + model::Transformer::arena_bytes(config, rows, config.context_size, true, compute);
 }
 

@@ -50,7 +50,7 @@ train::TrainerOptions trainer_options(const StageTraining& s, const std::string&
   t.max_steps = o.steps;
   t.grad_accum_steps = o.accum * ranks(s.group);
   t.group = s.group;
-  t.shard_optimizer = options.distributed_strategy == "zero1";
+  t.strategy = options.distributed_strategy == "zero1" ? train::Strategy::kZero1 : options.distributed_strategy == "fsdp" ? train::Strategy::kFsdp : train::Strategy::kDdp;
   t.learning_rate = {.peak = s.learning_rate, .warmup_steps = o.warmup, .max_steps = o.steps, .decay = o.decay, .min_ratio = o.min_ratio};
   t.optimizer = {.name = o.optimizer, .beta1 = o.beta1, .beta2 = o.beta2, .muon_rate_ratio = o.muon_rate / o.rate};
   t.weight_decay = o.weight_decay;

@@ -127,7 +127,7 @@ const base::OptionTable<TrainDpoOptions>& train_dpo_options() {
     for (const auto& field : kDpoFields) {
       const std::string name = field.substr(std::string("dpo_").size());
       auto& added = t.adopt(run, field, name == "steps" ? "max_steps" : name).in("Training");
-      if (name == "steps") added.alias("--steps").at_least(1);
+      if (name == "steps") added.alias("--steps").at_least(1).help = "optimizer steps";
     }
     for (const auto& field : kLoopFields)
       if (field != "early_stop_min_delta") t.adopt(run, field, field).in("Training");

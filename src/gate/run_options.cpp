@@ -212,8 +212,7 @@ void add_device(Table& t) {
   t.add("ddp", &O::ddp, "data parallel; implied under torchrun and picochat launch").in(group);
   t.add("ddp_world_size", &O::ddp_world_size, "ranks to plan for; WORLD_SIZE decides when training").at_least(1).in(group);
   t.add("ddp_setup_minutes", &O::ddp_setup_minutes, "how long ranks wait for rank 0's set-up (corpus, tokenizer, shards)").more_than(0).in(group);
-  t.add("distributed_strategy", &O::distributed_strategy, "between ranks; zero1 shards the optimizer's state (experimental)").choose({"ddp", "zero1"})
-      .refuse("fsdp", "use ddp, or zero1 for less memory").in(group);
+  t.add("distributed_strategy", &O::distributed_strategy, "what ranks hold: ddp all, zero1 a part of the optimizer's state, fsdp a part of everything (experimental)").choose({"ddp", "zero1", "fsdp"}).in(group);
   t.add("gpu_hourly_usd", &O::gpu_hourly_usd, "price of one GPU hour, for the cost estimate").at_least(0).in(group);
 }
 

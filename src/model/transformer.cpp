@@ -35,6 +35,13 @@ struct Transformer::State {
   at::Tensor parameters, gradients;
   Weights weights, weight_gradients;
 
+  // With weights that come unit by unit, in place of the flat buffers.
+  ParameterSource* source = nullptr;
+  std::vector<ParameterUnit> units;
+  ParameterSource::UnitBuffers unit_values;
+  at::Tensor outer_matrices, block_matrices;  // copies in the type that computes, when that is another
+  int64_t fetched_block = -1;
+
   std::vector<int32_t> positions;
   double loss = 0;
 
@@ -60,7 +67,13 @@ struct Transformer::State {
 
   BufferPlan plan() const { return {training, options.recompute, on_device}; }
   bool copies_matrices() const { return options.dtype != statistics_type(options.dtype); }
-  void bind(const Batch& batch, const at::Tensor& flat, const at::Tensor* flat_gradients);
+  void bind(const Batch& batch, const Parameters& from, const at::Tensor* flat_gradients);
+  void bind_flat(const at::Tensor& flat, const at::Tensor* flat_gradients);
+  void bind_source(ParameterSource& from);
+  void fetch(int64_t unit);
+  void fetch_block(size_t layer);
+  void reduce(int64_t unit);
+  void pass_units();
   void check(const Batch& batch) const;
   void find_positions(const Batch& batch);
   BlockContext context(const Batch& batch, const DeviceArrays& arrays, bool with_dropout) const;
@@ -95,9 +108,65 @@ void Transformer::State::find_positions(const Batch& batch) {
   }
 }
 
-void Transformer::State::bind(const Batch& batch, const at::Tensor& flat, const at::Tensor* flat_gradients) {
+void Transformer::State::bind(const Batch& batch, const Parameters& from, const at::Tensor* flat_gradients) {
   check(batch);
   find_positions(batch);
+  if (tokens != batch.rows * batch.length) {
+    tokens = batch.rows * batch.length;
+    current = first_rows(all, tokens);
+  }
+  from.source ? bind_source(*from.source) : bind_flat(from.flat, flat_gradients);
+}
+
+// Every block has the same views: the source fills one buffer with each in turn.
+void Transformer::State::bind_source(ParameterSource& from) {
+  fetched_block = -1;
+  if (source == &from) return;
+  source = &from;
+  parameters = gradients = at::Tensor();
+  if (units.empty()) units = parameter_units(layout);
+  unit_values = from.buffers();
+  if (copies_matrices()) {
+    outer_matrices = at::empty({units[0].decay_size}, unit_values.outer.options().dtype(options.dtype));
+    block_matrices = at::empty({units[1].decay_size}, unit_values.block.options().dtype(options.dtype));
+  }
+  weights = bind_units(config, layout, units, unit_values.outer, unit_values.block, outer_matrices, block_matrices);
+  if (training) weight_gradients = bind_units(config, layout, units, unit_values.outer_gradients, unit_values.block_gradients);
+}
+
+void Transformer::State::fetch(int64_t unit) {
+  if (!source) return;
+  source->gather(unit);
+  if (!copies_matrices()) return;
+  const at::Tensor &to = unit == 0 ? outer_matrices : block_matrices, &values = unit == 0 ? unit_values.outer : unit_values.block;
+  to.copy_(values.narrow(0, 0, to.numel()));
+}
+
+void Transformer::State::fetch_block(size_t layer) {
+  const auto unit = static_cast<int64_t>(layer) + 1;
+  if (!source || fetched_block == unit) return;
+  fetch(unit);
+  fetched_block = unit;
+}
+
+void Transformer::State::reduce(int64_t unit) {
+  if (source) source->reduce(unit);
+}
+
+// The collectives of a micro-step without its arithmetic: another rank may have something to learn from its batch.
+void Transformer::State::pass_units() {
+  if (!source) return;
+  fetch(0);
+  for (size_t layer = 0; layer < weights.blocks.size(); ++layer) fetch_block(layer);
+  for (size_t layer = weights.blocks.size(); layer-- > 0;) {
+    fetch_block(layer);
+    reduce(static_cast<int64_t>(layer) + 1);
+  }
+  reduce(0);
+}
+
+void Transformer::State::bind_flat(const at::Tensor& flat, const at::Tensor* flat_gradients) {
+  source = nullptr;
   auto same = [](const at::Tensor& a, const at::Tensor& b) {
     return a.defined() && b.defined() && a.data_ptr() == b.data_ptr() && a.numel() == b.numel();
   };
@@ -105,10 +174,6 @@ void Transformer::State::bind(const Batch& batch, const at::Tensor& flat, const 
     base::require(t.scalar_type() == statistics_type(options.dtype) && t.device().type() == options.device.type() && t.is_contiguous(),
                   "a flat buffer has the transformer's type and device");
   };
-  if (tokens != batch.rows * batch.length) {
-    tokens = batch.rows * batch.length;
-    current = first_rows(all, tokens);
-  }
   const bool other_parameters = !same(parameters, flat);
   if (other_parameters) expect(flat);
   if (copies_matrices() && (other_parameters || matrices_stale)) {
@@ -150,11 +215,14 @@ DeviceArrays Transformer::State::arrays_of(const Batch& batch) {
 }
 
 void Transformer::State::forward(const BlockContext& block_context, const DeviceArrays& arrays) {
+  fetch(0);
   ops->embedding({arrays.tokens, static_cast<size_t>(tokens)}, arrays.positions, weights.token_embedding,
                  weights.position_embedding, current.embedded);
-  for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
+  for (size_t layer = 0; layer < weights.blocks.size(); ++layer) {
+    fetch_block(layer);
     forward_block(block_context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer],
                   current.shared);
+  }
 }
 
 // From the gradient of the last block's output, which the head has left in shared.dx.
@@ -162,11 +230,14 @@ void Transformer::State::backward(const BlockContext& block_context, const Devic
   const size_t last = weights.blocks.size() - 1;
   for (size_t layer = weights.blocks.size(); layer-- > 0;) {
     const auto number = static_cast<int64_t>(layer);
+    fetch_block(layer);
     if (options.recompute && layer != last) forward_block(block_context, number, weights.blocks[layer], current.blocks[layer], current.shared);
     backward_block(block_context, number, weights.blocks[layer], weight_gradients.blocks[layer], current.blocks[layer], current.shared);
+    reduce(number + 1);
   }
   ops->embedding_backward({arrays.tokens, static_cast<size_t>(tokens)}, arrays.positions, current.shared.dx,
                           weight_gradients.token_embedding, weight_gradients.position_embedding);
+  reduce(0);
 }
 
 HeadTargets Transformer::State::checked_targets(const Batch& batch, float uniform_weight,
@@ -192,7 +263,7 @@ void Transformer::State::run_on_device(const Batch& batch, const DeviceArrays& a
 // The first calls run as they are, so that libraries have made their plans and workspaces; the next is captured.
 void Transformer::State::run_captured(const Batch& batch, const DeviceArrays& arrays) {
   constexpr int64_t kWarmCalls = 2;
-  const bool fits = !batch.segment_start && config.dropout == 0;
+  const bool fits = !batch.segment_start && config.dropout == 0 && !source;
   if (graph_state == GraphState::kOff || !fits) return run_on_device(batch, arrays);
   const bool same_shape = captured.rows == batch.rows && captured.length == batch.length;
   if (graph_state == GraphState::kCaptured && same_shape) return graph.replay();
@@ -240,7 +311,7 @@ int64_t Transformer::arena_bytes(const Config& config, int64_t max_rows, int64_t
   return measured.bytes();
 }
 
-void Transformer::accumulate(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients, float* nll) {
+void Transformer::accumulate(const Batch& batch, const Parameters& parameters, const at::Tensor& gradients, float* nll) {
   State& s = *state_;
   base::require(s.training, "gradients need a transformer made for training");
   c10::NoGradGuard no_autograd;
@@ -248,6 +319,7 @@ void Transformer::accumulate(const Batch& batch, const at::Tensor& parameters, c
   std::vector<int64_t> active;
   const HeadTargets targets = s.checked_targets(batch, batch.uniform_weight, active);
   if (active.empty()) {  // nothing to learn: no product may turn 0 * infinity into NaN
+    s.pass_units();
     if (nll) std::fill_n(nll, s.tokens, 0.0f);
     return;
   }
@@ -284,7 +356,7 @@ void Transformer::parameters_changed() { state_->matrices_stale = true; }
 
 std::string Transformer::attention_used() const { return state_->ops->attention_used(); }
 
-void Transformer::score(const Batch& batch, const at::Tensor& parameters, float* nll) {
+void Transformer::score(const Batch& batch, const Parameters& parameters, float* nll) {
   State& s = *state_;
   c10::NoGradGuard no_autograd;
   s.bind(batch, parameters, nullptr);
@@ -305,7 +377,7 @@ void Transformer::score(const Batch& batch, const at::Tensor& parameters, float*
 void Transformer::logits(const Batch& batch, const at::Tensor& parameters, float* out) {
   State& s = *state_;
   c10::NoGradGuard no_autograd;
-  s.bind(batch, parameters, nullptr);
+  s.bind(batch, Parameters(parameters), nullptr);
   const DeviceArrays arrays = s.arrays_of(batch);
   s.forward(s.context(batch, arrays, false), arrays);
   head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out, false);

@@ -1,6 +1,7 @@
 #include "model/weights.hpp"
 
 #include <cmath>
+#include <functional>
 
 #include <ATen/ATen.h>
 
@@ -11,37 +12,64 @@ namespace picochat::model {
 
 using base::cat;
 
+namespace {
+
+using Find = std::function<at::Tensor(const std::string&)>;  // undefined where the config has no such tensor
+
+ops::Norm bind_norm(const Config& config, const std::string& name, const Find& find) {
+  return {config.norm_type == NormType::kRmsNorm ? ops::NormKind::kRms : ops::NormKind::kLayer, config.norm_eps, find(name + ".weight"), find(name + ".bias")};
+}
+
+BlockWeights bind_block(const Config& config, int64_t layer, const Find& find) {
+  const std::string block = cat("blocks.", layer, ".");
+  return {.ln_1 = bind_norm(config, block + "ln_1", find),
+          .ln_2 = bind_norm(config, block + "ln_2", find),
+          .qkv = find(block + "attn.qkv.weight"),
+          .qkv_bias = find(block + "attn.qkv.bias"),
+          .q_norm = find(block + "attn.q_norm.weight"),
+          .k_norm = find(block + "attn.k_norm.weight"),
+          .attn_proj = find(block + "attn.proj.weight"),
+          .attn_proj_bias = find(block + "attn.proj.bias"),
+          .fc = find(block + "mlp.fc.weight"),
+          .fc_bias = find(block + "mlp.fc.bias"),
+          .mlp_proj = find(block + "mlp.proj.weight"),
+          .mlp_proj_bias = find(block + "mlp.proj.bias")};
+}
+
+Weights bind_outer(const Config& config, const Find& find) {
+  Weights weights;
+  weights.token_embedding = find("token_embedding.weight");
+  weights.position_embedding = find("position_embedding.weight");
+  weights.ln_f = bind_norm(config, "ln_f", find);
+  weights.head = config.tie_embeddings ? weights.token_embedding : find("lm_head.weight");
+  weights.head_bias = find("lm_head.bias");
+  return weights;
+}
+
+}  // namespace
+
 Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat, const at::Tensor& matrices) {
-  auto find = [&](const std::string& name) {
+  const Find find = [&](const std::string& name) {
     const auto* entry = layout.find(name);
     if (!entry) return at::Tensor();
     return layout.view(entry->decay && matrices.defined() ? matrices : flat, *entry);
   };
-  auto norm = [&](const std::string& name) {
-    return ops::Norm{config.norm_type == NormType::kRmsNorm ? ops::NormKind::kRms : ops::NormKind::kLayer,
-                     config.norm_eps, find(name + ".weight"), find(name + ".bias")};
+  Weights weights = bind_outer(config, find);
+  for (int64_t layer = 0; layer < config.n_layer; ++layer) weights.blocks.push_back(bind_block(config, layer, find));
+  return weights;
+}
+
+Weights bind_units(const Config& config, const ParameterLayout& layout, const std::vector<ParameterUnit>& units, const at::Tensor& outer, const at::Tensor& block, const at::Tensor& outer_matrices,
+                   const at::Tensor& block_matrices) {
+  auto find_in = [&](const ParameterUnit& unit, const at::Tensor& values, const at::Tensor& matrices) {
+    return [&layout, &unit, values, matrices](const std::string& name) {
+      const auto* entry = layout.find(name);
+      if (!entry) return at::Tensor();
+      return (entry->decay && matrices.defined() ? matrices : values).narrow(0, unit.place(entry->offset), entry->count).view(entry->shape);
+    };
   };
-  Weights weights;
-  weights.token_embedding = find("token_embedding.weight");
-  weights.position_embedding = find("position_embedding.weight");
-  for (int64_t layer = 0; layer < config.n_layer; ++layer) {
-    const std::string block = cat("blocks.", layer, ".");
-    weights.blocks.push_back({.ln_1 = norm(block + "ln_1"),
-                              .ln_2 = norm(block + "ln_2"),
-                              .qkv = find(block + "attn.qkv.weight"),
-                              .qkv_bias = find(block + "attn.qkv.bias"),
-                              .q_norm = find(block + "attn.q_norm.weight"),
-                              .k_norm = find(block + "attn.k_norm.weight"),
-                              .attn_proj = find(block + "attn.proj.weight"),
-                              .attn_proj_bias = find(block + "attn.proj.bias"),
-                              .fc = find(block + "mlp.fc.weight"),
-                              .fc_bias = find(block + "mlp.fc.bias"),
-                              .mlp_proj = find(block + "mlp.proj.weight"),
-                              .mlp_proj_bias = find(block + "mlp.proj.bias")});
-  }
-  weights.ln_f = norm("ln_f");
-  weights.head = config.tie_embeddings ? weights.token_embedding : find("lm_head.weight");
-  weights.head_bias = find("lm_head.bias");
+  Weights weights = bind_outer(config, find_in(units[0], outer, outer_matrices));
+  weights.blocks.assign(static_cast<size_t>(config.n_layer), bind_block(config, 0, find_in(units[1], block, block_matrices)));
   return weights;
 }
 

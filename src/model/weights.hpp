@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "model/ops/ops.hpp"
-#include "picochat/model/parameters.hpp"
+#include "picochat/model/parameter_units.hpp"
 
 namespace picochat::model {
 
@@ -25,6 +25,11 @@ struct Weights {
 
 // `matrices`, when given, is a copy of the first region of `flat` (all matrices) in the type that computes.
 Weights bind_weights(const Config& config, const ParameterLayout& layout, const at::Tensor& flat, const at::Tensor& matrices = {});
+
+// Of a model whose weights come unit by unit: `outer` and `block` hold the units' values, and every block has the same views. Matrices
+// may be copies of the units' first regions, as above.
+Weights bind_units(const Config& config, const ParameterLayout& layout, const std::vector<ParameterUnit>& units, const at::Tensor& outer, const at::Tensor& block, const at::Tensor& outer_matrices = {},
+                   const at::Tensor& block_matrices = {});
 
 // Rotation angles: [context_size, head_dim / 2], computed in double.
 struct RopeTable {

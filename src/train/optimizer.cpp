@@ -8,19 +8,28 @@
 namespace picochat::train {
 
 Optimizer::Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options, at::Device device)
-    : layout_(layout), options_(options), decay_size_(layout.decay_size()), first_(model::allocate_flat(layout.size(), device)),
+    : layout_(layout), options_(options), parts_{{layout.size(), layout.decay_size()}}, first_(model::allocate_flat(layout.size(), device)),
       second_(model::allocate_flat(layout.size(), device)) {}
 
-Optimizer::Optimizer(const model::ParameterLayout& layout, int64_t count, int64_t decayed, const OptimizerOptions& options, at::Device device)
-    : layout_(layout), options_(options), decay_size_(decayed), first_(model::allocate_flat(count, device)), second_(model::allocate_flat(count, device)) {
+Optimizer::Optimizer(const model::ParameterLayout& layout, std::vector<Part> parts, const OptimizerOptions& options, at::Device device)
+    : layout_(layout), options_(options), parts_(std::move(parts)) {
   options_.name = "adamw";
+  int64_t count = 0;
+  for (const Part& part : parts_) count += part.count;
+  first_ = model::allocate_flat(count, device);
+  second_ = model::allocate_flat(count, device);
 }
 
 void Optimizer::step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients) {
   const model::AdamWStep adamw{.learning_rate = step.learning_rate, .beta1 = options_.beta1, .beta2 = options_.beta2, .epsilon = options_.epsilon,
                                .weight_decay = step.weight_decay, .gradient_scale = step.gradient_scale, .step = step.step};
   if (options_.name != "muon") {
-    model::adamw_step(adamw, decay_size_, parameters, gradients, first_, second_, true);
+    int64_t first = 0;
+    for (const Part& part : parts_) {
+      auto values = [&](const at::Tensor& flat) { return flat.narrow(0, first, part.count); };
+      model::adamw_step(adamw, part.decayed, values(parameters), values(gradients), values(first_), values(second_), true);
+      first += part.count;
+    }
     return;
   }
   for (const auto& entry : layout_.entries()) {

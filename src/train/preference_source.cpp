@@ -69,7 +69,7 @@ class PreferenceValidator final : public Validator {
 
   int64_t batches() const override { return (pairs_.size() + options_.batch_size - 1) / options_.batch_size; }
 
-  void score(int64_t number, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) override {
+  void score(int64_t number, model::Transformer& transformer, const model::Parameters& parameters, std::vector<SequenceScore>& scores) override {
     const int64_t first = number * options_.batch_size, last = std::min(first + options_.batch_size, pairs_.size());
     std::vector<int64_t> replies(static_cast<size_t>(2 * (last - first)));
     std::iota(replies.begin(), replies.end(), 2 * first);

@@ -105,12 +105,17 @@ base::Json Replicas::spread(const base::Json& value) const {
   return alone() ? value : base::Json::parse(group_->broadcast(base::dump(value, -1)));
 }
 
-ValidationResult Replicas::validate(Validator& validator, model::Transformer& transformer, const at::Tensor& parameters) const {
+ValidationResult Replicas::validate(Validator& validator, model::Transformer& transformer, const model::Parameters& parameters, bool in_step) const {
   if (alone()) return validator.run(transformer, parameters);
   // A batch's scores travel as: how many, then they.
   std::string mine;
-  for (int64_t batch = rank_; batch < validator.batches(); batch += world_) {
+  for (int64_t first = 0; first < validator.batches(); first += world_) {
+    const int64_t batch = first + rank_;
     std::vector<SequenceScore> scores;
+    if (batch >= validator.batches()) {
+      if (in_step) validator.score(first, transformer, parameters, scores);
+      break;
+    }
     validator.score(batch, transformer, parameters, scores);
     const auto count = static_cast<uint64_t>(scores.size());
     mine.append(reinterpret_cast<const char*>(&count), sizeof count);

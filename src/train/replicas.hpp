@@ -50,7 +50,8 @@ class Replicas {
   base::Json spread(const base::Json& value) const;
 
   // The validator's score, each rank having scored a part: the same numbers for any number of ranks.
-  ValidationResult validate(Validator& validator, model::Transformer& transformer, const at::Tensor& parameters) const;
+  // in_step: scoring is a collective, so ranks that have no batch left score one along.
+  ValidationResult validate(Validator& validator, model::Transformer& transformer, const model::Parameters& parameters, bool in_step) const;
 
   // All ranks must hold the same weights: an error naming the ranks whose checksum is another than rank 0's.
   void require_agreement(double checksum, int64_t step) const;

@@ -7,6 +7,7 @@
 #include <c10/util/Exception.h>
 
 #include "loop_state.hpp"
+#include "model_state.hpp"
 #include "replicas.hpp"
 #include "stage_checkpoints.hpp"
 #include "stage_clock.hpp"
@@ -16,7 +17,6 @@
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/model/device.hpp"
-#include "picochat/model/optimizer_kernels.hpp"
 
 namespace picochat::train {
 namespace {
@@ -31,25 +31,11 @@ constexpr int64_t kMaxSkippedInARow = 8;    // steps that are not finite before 
 
 class Loop {
  public:
-  Loop(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+  Loop(base::FileSystem& files, const TrainerOptions& options, at::Tensor initial, BatchSource& source, Validator& validator,
        TrainObserver& observer)
-      : options_(options), source_(source), validator_(validator), observer_(observer), replicas_(options.group), layout_(options.config),
-        transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute),
-        sharded_(options.shard_optimizer && !replicas_.alone() && !options.lora), optimizer_(make_optimizer()), all_parameters_(model::allocate_flat(flat_size(), device())),
-        all_gradients_(model::allocate_flat(flat_size(), device())), parameters_(all_parameters_.narrow(0, 0, layout_.size())), gradients_(all_gradients_.narrow(0, 0, layout_.size())), spikes_(options.spike),
-        checkpoints_(files, options, replicas_.leads()) {
-    parameters_.copy_(initial);
-    if (options_.lora) {
-      adapters_ = model::allocate_flat(options_.lora->size(), device());
-      adapter_gradients_ = model::allocate_flat(options_.lora->size(), device());
-      options_.lora->initialize(options_.lora_seed, adapters_);
-      options_.lora->merge(adapters_, parameters_);
-    }
-    if (options_.ema_decay > 0) {
-      ema_ = model::allocate_flat(layout_.size(), device());
-      ema_->copy_(initial);
-    }
-  }
+      : options_(options), source_(source), validator_(validator), observer_(observer), replicas_(options.group),
+        transformer_(options.config, source.max_rows(), source.max_length(), true, options.compute), model_(ModelState::make(options, replicas_, transformer_, initial)), spikes_(options.spike),
+        checkpoints_(files, options, replicas_.leads()) {}
 
   TrainResult run() {
     resume();
@@ -78,26 +64,6 @@ class Loop {
   }
 
  private:
-  at::Device device() const { return options_.compute.device; }
-
-  struct Snapshot {
-    LoopState state;
-    at::Tensor parameters, first, second, adapters;
-    std::optional<at::Tensor> ema;
-  };
-
-  // With sharded state the flat buffers are padded to equal parts for the ranks.
-  int64_t flat_size() const { return sharded_ ? replicas_.world() * replicas_.part_size(layout_.size()) : layout_.size(); }
-
-  Optimizer make_optimizer() const {
-    const auto& o = options_.optimizer;
-    if (options_.lora) return {layout_, options_.lora->size(), options_.lora->size(), o, device()};
-    if (!sharded_) return {layout_, o, device()};
-    base::require(o.name == "adamw", "sharded optimizer state is AdamW's");
-    const int64_t part = replicas_.part_size(layout_.size());
-    return {layout_, part, std::clamp<int64_t>(layout_.decay_size() - replicas_.rank() * part, 0, part), o, device()};
-  }
-
   void say(const std::string& line) const {
     if (replicas_.leads()) base::say(line);
   }
@@ -116,16 +82,7 @@ class Loop {
     state_ = loop_state_from_json(state, "rank 0");
     resumed_step_ = saved_step_ = state.at("resumed_step").get<int64_t>();
     spikes_.restore(state.at("watch"));
-    replicas_.spread(parameters_);
-    for (size_t i : {0, 1}) {
-      const at::Tensor& moment = i == 0 ? optimizer_.first_moment() : optimizer_.second_moment();
-      if (!sharded_) replicas_.spread(moment);
-      else if (resumed_step_ > 0) replicas_.deal(loaded_moments_[i], moment);
-      loaded_moments_[i] = at::Tensor();
-    }
-    if (ema_) replicas_.spread(*ema_);
-    if (options_.lora) replicas_.spread(adapters_);
-    transformer_.parameters_changed();
+    model_->share(resumed_step_ > 0);
   }
 
   void resume() {
@@ -144,14 +101,7 @@ class Loop {
     state_ = loop_state_from_json(loaded->training_state.at("loop"), where);
     resumed_step_ = saved_step_ = state_.step;
     spikes_.restore(state_.spike);
-    parameters_.copy_(loaded->checkpoint.parameters);
-    transformer_.parameters_changed();
-    for (const auto& [name, values] : loaded->state) {
-      if (name == "first_moment") sharded_ ? void(loaded_moments_[0] = values) : void(optimizer_.first_moment().copy_(values));
-      if (name == "second_moment") sharded_ ? void(loaded_moments_[1] = values) : void(optimizer_.second_moment().copy_(values));
-      if (name == "ema" && ema_) ema_->copy_(values);
-      if (name == "adapters" && options_.lora) adapters_.copy_(values);
-    }
+    model_->load(*loaded);
     checkpoints_.rewind(state_.step);
     observer_.rewound(state_.step);
     say(cat(options_.stage, ": resumed after step ", state_.step, " of ", options_.max_steps));
@@ -167,24 +117,18 @@ class Loop {
   // Loss and gradients of a step with the weights as they are, over all ranks.
   Measured measure(int64_t step) {
     const auto [first, last] = replicas_.share(options_.grad_accum_steps);
-    StepSums mine;
+    StepSums sums;
     for (int64_t micro = first; micro < last; ++micro) {
       source_.fill(micro, batch_);
-      if (source_.needs_scores()) add(mine, weigh(micro));
+      if (source_.needs_scores()) add(sums, weigh(micro));
       auto view = batch_.view();
       view.dropout_key = static_cast<uint64_t>(step) * static_cast<uint64_t>(options_.grad_accum_steps) + static_cast<uint64_t>(micro);
-      transformer_.accumulate(view, parameters_, gradients_);
+      model_->accumulate(view);
     }
-    if (options_.lora) {
-      options_.lora->project(adapters_, gradients_, adapter_gradients_);
-      gradients_.zero_();
-    }
-    const at::Tensor& slopes = options_.lora ? adapter_gradients_ : gradients_;
     news_ = {.signal = base::pending_signal(), .save_now = base::take_save_request(), .time_is_over = time_is_over(), .save_is_due = save_is_due()};
     const double weighed_nll = transformer_.take_loss();
-    if (!source_.needs_scores()) mine.loss = weighed_nll;
-    const StepSums sums = sharded_ ? replicas_.sum_parts(all_gradients_, mine, news_) : replicas_.sum(slopes, mine, news_);
-    const double norm = sharded_ ? replicas_.norm_of_parts(replicas_.part_of(all_gradients_)) : std::sqrt(model::squared_norm(slopes));
+    if (!source_.needs_scores()) sums.loss = weighed_nll;
+    const double norm = model_->reduce(sums, news_);
     const bool finite = std::isfinite(sums.loss) && std::isfinite(norm);
     return {sums, norm, finite, spikes_.observe(finite ? sums.loss : std::numeric_limits<double>::quiet_NaN())};
   }
@@ -192,7 +136,7 @@ class Loop {
   // The objective's weights for the batch, from the model's scores of it.
   StepSums weigh(int64_t micro) {
     scores_.resize(batch_.tokens.size());
-    transformer_.score(batch_.view(), parameters_, scores_.data());
+    model_->score(batch_.view(), scores_.data());
     return source_.weigh(micro, scores_.data(), batch_);
   }
 
@@ -208,7 +152,7 @@ class Loop {
   // The same step once more: the same data and weights give the same numbers, unless the hardware failed the first time.
   Measured replay(int64_t step, const Measured& before) {
     const LocalNews news = news_;
-    gradients_.zero_();
+    model_->drop_gradients();
     const Measured again = measure(step);
     news_.signal = std::max(news_.signal, news.signal);
     news_.save_now = news_.save_now || news.save_now;
@@ -232,7 +176,6 @@ class Loop {
     Measured measured = measure(step);
     if (suspicious(measured)) measured = replay(step, measured);
     const auto& [sums, norm, finite, spike] = measured;
-    const at::Tensor &trained = options_.lora ? adapters_ : parameters_, &slopes = options_.lora ? adapter_gradients_ : gradients_;
     if (spike.spike && options_.spike.rollback) {
       roll_back(step, sums.loss, spike);
       return false;
@@ -242,16 +185,7 @@ class Loop {
                          .muon_momentum = muon_momentum_at(options_.muon_momentum_schedule, step, options_.max_steps)};
     if (options_.grad_clip > 0 && norm > options_.grad_clip) update.gradient_scale = options_.grad_clip / norm;
     if (finite) {
-      if (sharded_) {
-        optimizer_.step(update, replicas_.part_of(all_parameters_), replicas_.part_of(all_gradients_));
-        replicas_.gather_parts(all_parameters_);
-        all_gradients_.zero_();
-      } else {
-        optimizer_.step(update, trained, slopes);
-      }
-      if (options_.lora) options_.lora->merge(adapters_, parameters_);
-      transformer_.parameters_changed();
-      if (ema_) model::ema_update(options_.ema_decay, parameters_, *ema_);
+      model_->update(update);
       ++state_.updates;
       state_.skipped_in_a_row = 0;
     } else {
@@ -270,7 +204,7 @@ class Loop {
   }
 
   void skip_update(int64_t step) {
-    gradients_.zero_();
+    model_->drop_gradients();
     observer_.event({{"event", "note"}, {"stage", options_.stage}, {"step", step}, {"note", "loss or gradient not finite: the update was skipped"}});
     warn(cat(options_.stage, " step ", step, ": loss or gradient is not finite; the update was skipped"));
     if (++state_.skipped_in_a_row >= kMaxSkippedInARow)
@@ -298,17 +232,9 @@ class Loop {
   }
 
   void take_snapshot() {
-    if (!snapshot_) {
-      auto copy = [](const at::Tensor& of) { return of.defined() ? model::allocate_flat(of.numel()) : at::Tensor(); };
-      snapshot_ = Snapshot{{}, copy(parameters_), copy(optimizer_.first_moment()), copy(optimizer_.second_moment()), copy(adapters_), ema_ ? std::optional(copy(*ema_)) : std::nullopt};
-    }
-    snapshot_->state = state_;
-    snapshot_->state.spike = spikes_.state();
-    snapshot_->parameters.copy_(parameters_);
-    snapshot_->first.copy_(optimizer_.first_moment());
-    snapshot_->second.copy_(optimizer_.second_moment());
-    if (ema_) snapshot_->ema->copy_(*ema_);
-    if (options_.lora) snapshot_->adapters.copy_(adapters_);
+    model_->take_snapshot();
+    snapshot_ = state_;
+    snapshot_->spike = spikes_.state();
   }
 
   // Data goes back with the weights: the same batches are tried again at a lower learning rate.
@@ -316,26 +242,20 @@ class Loop {
     Json events = state_.rollback_events;
     const double scale = std::max(options_.spike.min_lr_scale, state_.lr_scale * options_.spike.lr_decay);
     Json event{{"event", "rollback"}, {"stage", options_.stage}, {"step", step}, {"train_loss", loss}, {"baseline_loss", spike.baseline},
-               {"spike_ratio", spike.ratio}, {"replayed", true}, {"lr_scale_after", scale}, {"restored_snapshot_step", snapshot_->state.step}};
+               {"spike_ratio", spike.ratio}, {"replayed", true}, {"lr_scale_after", scale}, {"restored_snapshot_step", snapshot_->step}};
     if (!std::isfinite(loss)) event["train_loss"] = nullptr;
     if (!std::isfinite(spike.ratio)) event["spike_ratio"] = nullptr;
     events.push_back(event);
     if (static_cast<int64_t>(events.size()) > options_.spike.max_rollbacks)
       throw base::Error(base::ExitCode::kBlocked, {.what = cat("training diverged: ", options_.spike.max_rollbacks, " rollbacks did not help"),
                         .where = cat(options_.stage, " step ", step), .remedy = "lower the learning rate or check the data"});
-    state_ = snapshot_->state;
+    state_ = *snapshot_;
     spikes_.restore(state_.spike);
-    parameters_.copy_(snapshot_->parameters);
-    transformer_.parameters_changed();
-    optimizer_.first_moment().copy_(snapshot_->first);
-    optimizer_.second_moment().copy_(snapshot_->second);
-    if (ema_) ema_->copy_(*snapshot_->ema);
-    if (options_.lora) adapters_.copy_(snapshot_->adapters);
-    gradients_.zero_();
+    model_->restore_snapshot();
     state_.lr_scale = scale;
     state_.rollback_events = events;
-    snapshot_->state.lr_scale = scale;  // a second spike before the next snapshot lowers it further
-    snapshot_->state.rollback_events = events;
+    snapshot_->lr_scale = scale;  // a second spike before the next snapshot lowers it further
+    snapshot_->rollback_events = events;
     checkpoints_.rewind(state_.step);
     saved_step_ = std::min(saved_step_, state_.step);
     observer_.rewound(state_.step);
@@ -349,13 +269,13 @@ class Loop {
 
   void evaluate() {
     const double begun = base::monotonic_seconds();
-    if (!replicas_.alone()) replicas_.require_agreement(model::squared_norm(parameters_), state_.step);
-    const ValidationResult raw = replicas_.validate(validator_, transformer_, parameters_);
+    model_->require_agreement(state_.step);
+    const ValidationResult raw = model_->validate(validator_, false);
     Json event{{"event", "eval"}, {"stage", options_.stage}, {"step", state_.step}, {"train_loss", state_.train_loss}};
     event.update(to_json(raw));
     ValidationResult judged = raw;
-    if (ema_) {
-      judged = replicas_.validate(validator_, transformer_, *ema_);
+    if (model_->averages()) {
+      judged = model_->validate(validator_, true);
       event["ema_val_loss"] = judged.loss;
       event["ema_val_bpb"] = judged.bytes ? Json(judged.bpb) : Json(nullptr);
       event["ema_decay"] = options_.ema_decay;
@@ -367,7 +287,8 @@ class Loop {
       state_.best_metric = metric;
       state_.best_step = state_.step;
       state_.evals_without_improvement = 0;
-      if (replicas_.leads()) clock_.saved(saved = checkpoints_.save_best(state_, weights(), event));
+      const auto whole = model_->collect_weights();
+      if (replicas_.leads()) clock_.saved(saved = checkpoints_.save_best(state_, whole.weights, event));
     } else {
       ++state_.evals_without_improvement;
     }
@@ -395,22 +316,18 @@ class Loop {
   // same place as an undisturbed one.
   void save_for_resume() {
     evaluated_since_checkpoint_ = false;
-    const bool live = !snapshot_ || snapshot_->state.step == state_.step;
-    const LoopState& state = live ? state_ : snapshot_->state;
+    const bool live = !snapshot_ || snapshot_->step == state_.step;
+    const LoopState& state = live ? state_ : *snapshot_;
     if (state.step <= saved_step_) return;
     saved_step_ = state.step;
     const double saving = base::monotonic_seconds();
-    // Checkpoints hold the whole state, however it was spread: any number of ranks goes on from them.
-    at::Tensor first = live ? optimizer_.first_moment() : snapshot_->first, second = live ? optimizer_.second_moment() : snapshot_->second;
-    if (sharded_) first = replicas_.collect(first, layout_.size()), second = replicas_.collect(second, layout_.size());
+    const auto whole = model_->collect(!live);
     if (!replicas_.leads()) return;
     observer_.sync();
-    checkpoints_.save_resume(state, live ? weights() : Weights{snapshot_->parameters, snapshot_->adapters, snapshot_->ema}, first, second);
+    checkpoints_.save_resume(state, whole.weights, whole.first_moment, whole.second_moment);
     last_checkpoint_time_ = base::monotonic_seconds();
     clock_.saved(last_checkpoint_time_ - saving);
   }
-
-  Weights weights() const { return {parameters_, adapters_, ema_}; }
 
   std::string stop_reason() const {
     if (state_.step >= options_.max_steps) return "max_steps";
@@ -445,9 +362,10 @@ class Loop {
   TrainResult finish(const std::string& stop) {
     if (state_.step != options_.max_steps && (state_.latest_eval.is_null() || state_.latest_eval.at("step") != state_.step)) evaluate();
     TrainResult result{.steps = state_.step, .stop_reason = stop, .best_step = state_.best_step};
+    const auto whole = model_->collect_weights();
     if (!replicas_.leads()) return result;
     replicas_.report(state_.step, cat(options_.stage, " checkpoints"));
-    checkpoints_.publish(state_, weights(), result);
+    checkpoints_.publish(state_, whole.weights, result);
     if (const auto text = checkpoints_.writer().summary(); !text.empty()) say(cat(options_.stage, ": ", text));
     result.seconds = base::monotonic_seconds() - started_;
     Json timing = clock_.to_json(result.seconds);
@@ -466,15 +384,9 @@ class Loop {
   Replicas replicas_;
   LocalNews news_;  // as the ranks agreed in the last step
   model::StreamScope stream_{options_.compute.device};
-  model::ParameterLayout layout_;
   model::Transformer transformer_;
-  const bool sharded_;  // the optimizer's state, over the ranks
-  Optimizer optimizer_;
-  at::Tensor all_parameters_, all_gradients_;                         // with the padding of sharded state
-  at::Tensor parameters_, gradients_, adapters_, adapter_gradients_;  // without it; the latter two with LoRA
-  at::Tensor loaded_moments_[2];                                      // of a checkpoint, until they are dealt to the ranks
-  std::optional<at::Tensor> ema_;
-  std::optional<Snapshot> snapshot_;
+  std::unique_ptr<ModelState> model_;
+  std::optional<LoopState> snapshot_;  // as the model's
   LoopState state_;
   SpikeWatch spikes_;
   MicroBatch batch_;
@@ -489,10 +401,10 @@ class Loop {
 
 }  // namespace
 
-TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+TrainResult train(base::FileSystem& files, const TrainerOptions& options, at::Tensor initial, BatchSource& source, Validator& validator,
                   TrainObserver& observer) {
   try {
-    Loop loop(files, options, initial, source, validator, observer);
+    Loop loop(files, options, std::move(initial), source, validator, observer);
     return loop.run();
   } catch (const c10::OutOfMemoryError& error) {
     const std::string text = error.what_without_backtrace();

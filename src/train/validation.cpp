@@ -29,7 +29,7 @@ class WindowValidator final : public Validator {
 
   int64_t batches() const override { return ((stream_.size() - 1) / context_ + batch_ - 1) / batch_; }
 
-  void score(int64_t number, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) override {
+  void score(int64_t number, model::Transformer& transformer, const model::Parameters& parameters, std::vector<SequenceScore>& scores) override {
     const int64_t windows = (stream_.size() - 1) / context_, first = number * batch_;
     std::vector<float> nll(static_cast<size_t>(batch_ * context_));
     MicroBatch batch;
@@ -65,7 +65,7 @@ class SftValidator final : public Validator {
 
   int64_t batches() const override { return (static_cast<int64_t>(rows_.size()) + batch_ - 1) / batch_; }
 
-  void score(int64_t number, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) override {
+  void score(int64_t number, model::Transformer& transformer, const model::Parameters& parameters, std::vector<SequenceScore>& scores) override {
     const int64_t first = number * batch_;
     MicroBatch batch;
     fill_packed(examples_, rows_.data() + first, std::min(batch_, static_cast<int64_t>(rows_.size()) - first), context_, 1, batch);
@@ -97,7 +97,7 @@ class SftValidator final : public Validator {
 
 }  // namespace
 
-ValidationResult Validator::run(model::Transformer& transformer, const at::Tensor& parameters) {
+ValidationResult Validator::run(model::Transformer& transformer, const model::Parameters& parameters) {
   std::vector<SequenceScore> scores;
   for (int64_t batch = 0; batch < batches(); ++batch) score(batch, transformer, parameters, scores);
   return summarize(scores);

@@ -21,7 +21,7 @@ using ::testing::HasSubstr;
 
 constexpr double kHalfMinute = 30;
 
-int rounds(int usual) { return std::getenv("PICOCHAT_LONG_TESTS") ? 20 : usual; }
+int rounds() { return std::getenv("PICOCHAT_LONG_TESTS") ? 20 : 5; }
 
 double seconds_since(std::chrono::steady_clock::time_point begun) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count(); }
 
@@ -129,7 +129,7 @@ TemporaryFolder* Ranks::folder_ = nullptr;
 std::map<std::string, std::string> Ranks::expected_;
 
 TEST_F(Ranks, AKilledRankIsNamedAndCostsNoByte) {
-  strike("kill", rounds(2), [](pid_t pid) { ::kill(pid, SIGKILL); }, [](const std::string& log, int rank) {
+  strike("kill", rounds(), [](pid_t pid) { ::kill(pid, SIGKILL); }, [](const std::string& log, int rank) {
     EXPECT_THAT(log, HasSubstr("error: rank " + std::to_string(rank) + " was killed by signal 9"));
     EXPECT_THAT(log, HasSubstr("it"));
     EXPECT_THAT(log, HasSubstr("rank-" + std::to_string(rank) + ".log"));
@@ -137,13 +137,13 @@ TEST_F(Ranks, AKilledRankIsNamedAndCostsNoByte) {
 }
 
 TEST_F(Ranks, AStoppedRankIsNamedAndCostsNoByte) {
-  strike("stop", rounds(1), [](pid_t pid) { ::kill(pid, SIGSTOP); }, [](const std::string& log, int rank) {
+  strike("stop", rounds(), [](pid_t pid) { ::kill(pid, SIGSTOP); }, [](const std::string& log, int rank) {
     EXPECT_THAT(log, HasSubstr("error: rank " + std::to_string(rank) + " has not answered for "));
   });
 }
 
 TEST_F(Ranks, AFullDiskOfRankZeroIsNamedAndCostsNoByte) {
-  strike("disk", rounds(1), [](pid_t pid) {
+  strike("disk", rounds(), [](pid_t pid) {
     const rlimit none{0, RLIM_INFINITY};  // no write succeeds from now on
     ASSERT_EQ(::prlimit(pid, RLIMIT_FSIZE, &none, nullptr), 0);
   }, [](const std::string& log, int) {
@@ -153,10 +153,29 @@ TEST_F(Ranks, AFullDiskOfRankZeroIsNamedAndCostsNoByte) {
 }
 
 TEST_F(Ranks, ACutConnectionEndsTheJobAndCostsNoByte) {
-  strike("cut", rounds(1), [](pid_t pid) { ASSERT_GT(cut_connections(pid), 0); }, [](const std::string& log, int) {
+  strike("cut", rounds(), [](pid_t pid) { ASSERT_GT(cut_connections(pid), 0); }, [](const std::string& log, int) {
     EXPECT_THAT(log, AnyOf(HasSubstr("error: rank 0 ended with exit code 5"), HasSubstr("error: rank 1 ended with exit code 5")));
     EXPECT_THAT(log, HasSubstr("lost the connection to another rank"));
   });
+}
+
+TEST_F(Ranks, AFullyShardedRunThatLosesARankCostsNoByte) {
+  auto sharded = [](const std::string& name) {
+    auto command = small_run(root(), name);
+    command.insert(command.end(), {"--distributed-strategy", "fsdp"});
+    return launched(2, command);
+  };
+  const auto whole = Program(root()).run(sharded("fsdp"));
+  ASSERT_EQ(whole.code, 0) << whole.errors;
+  const auto expected = outcome_bytes(root() / "fsdp");
+  Background job(sharded("fsdp-cut"), root() / "fsdp-cut.txt");
+  ASSERT_TRUE(reaches(job, "fsdp-cut", "base", 23)) << job.log();
+  ::kill(rank_process(job.pid(), 1), SIGKILL);
+  EXPECT_EQ(job.wait(), 5) << job.log();
+  const auto resumed = Program(root()).run(sharded("fsdp-cut"));
+  ASSERT_EQ(resumed.code, 0) << resumed.errors;
+  EXPECT_THAT(resumed.errors, HasSubstr("base: resumed after step "));
+  expect_same_bytes(root() / "fsdp-cut", expected);
 }
 
 TEST_F(Ranks, AJobThatMayRestartHealsByItself) {

@@ -100,7 +100,7 @@ TEST(Replicas, ShardedOptimizerStateHasTheBitsOfTheWholeAndItsCheckpointsAreTheS
   whole.keep_checkpoints = 9;
   auto sharded = whole;
   sharded.folder = world.folder.path() / "sharded";
-  sharded.shard_optimizer = true;
+  sharded.strategy = Strategy::kZero1;
   const auto expected = train_on_ranks(world, 4, whole), events = train_on_ranks(world, 4, sharded);
   EXPECT_EQ(events, expected);
   EXPECT_TRUE(at::equal(last_weights(sharded), last_weights(whole)));
@@ -109,7 +109,7 @@ TEST(Replicas, ShardedOptimizerStateHasTheBitsOfTheWholeAndItsCheckpointsAreTheS
   // It goes on from the other's checkpoint, and the other from its.
   for (const auto& [mine, other] : {std::pair{sharded, whole}, {whole, sharded}}) {
     auto again = mine;
-    again.folder = world.folder.path() / (mine.shard_optimizer ? "then-sharded" : "then-whole");
+    again.folder = world.folder.path() / (mine.strategy == Strategy::kZero1 ? "then-sharded" : "then-whole");
     std::filesystem::create_directories(again.folder / "resume_checkpoint");
     std::filesystem::copy(other.folder / "resume_checkpoint/step-00000005", again.folder / "resume_checkpoint/step-00000005", std::filesystem::copy_options::recursive);
     std::filesystem::copy(other.folder / "best", again.folder / "best", std::filesystem::copy_options::recursive);

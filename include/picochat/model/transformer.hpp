@@ -13,6 +13,7 @@
 
 #include "picochat/model/batch.hpp"
 #include "picochat/model/config.hpp"
+#include "picochat/model/parameter_units.hpp"
 
 namespace picochat::model {
 
@@ -45,8 +46,8 @@ class Transformer {
   // ADDS the gradient of the sum of weight * nll over the batch to `gradients` (flat, laid out as ParameterLayout
   // says), and the sum itself to what take_loss() will give. Tokens of weight 0 contribute exactly nothing. `nll`, when
   // given, receives the per-token negative log-likelihood (0 where the weight is 0). A GPU may still be at work when
-  // this returns, unless `nll` is given.
-  void accumulate(const Batch& batch, const at::Tensor& parameters, const at::Tensor& gradients, float* nll = nullptr);
+  // this returns, unless `nll` is given. With a source the gradients are left there, unit by unit, and `gradients` is not read.
+  void accumulate(const Batch& batch, const Parameters& parameters, const at::Tensor& gradients, float* nll = nullptr);
   // The sum over the batches since the last call. Waits for the device.
   double take_loss();
   // Both for one batch.
@@ -62,7 +63,7 @@ class Transformer {
 
   // nll[i] = -log p(targets[i] | tokens up to i), without dropout; 0 where weights[i] is 0
   // (weights null: every token is scored).
-  void score(const Batch& batch, const at::Tensor& parameters, float* nll);
+  void score(const Batch& batch, const Parameters& parameters, float* nll);
 
   // out[rows * length, vocab_size], after the soft cap, without dropout. Targets and weights are not read.
   void logits(const Batch& batch, const at::Tensor& parameters, float* out);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <ATen/core/Tensor.h>
 
@@ -26,9 +27,12 @@ struct OptimizerStep {
 class Optimizer {
  public:
   Optimizer(const model::ParameterLayout& layout, const OptimizerOptions& options, at::Device device = at::kCPU);
-  // AdamW over a buffer of `count` values without a layout, of which the first `decayed` are decayed: adapters (all of them), or one rank's
-  // part of the flat buffer.
-  Optimizer(const model::ParameterLayout& layout, int64_t count, int64_t decayed, const OptimizerOptions& options, at::Device device = at::kCPU);
+  // AdamW over a buffer that is no whole flat buffer: `count` values, of which the first `decayed` are decayed, then the next part. Adapters
+  // are one, and so is what a rank has of a buffer that is held in parts.
+  struct Part {
+    int64_t count, decayed;
+  };
+  Optimizer(const model::ParameterLayout& layout, std::vector<Part> parts, const OptimizerOptions& options, at::Device device = at::kCPU);
   // Updates `parameters` and leaves `gradients` zero.
   void step(const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   // The state, shared storage: what checkpoints and snapshots copy. Muon keeps its momentum in the
@@ -41,7 +45,7 @@ class Optimizer {
   void muon_update(const model::ParameterLayout::Entry& entry, const OptimizerStep& step, const at::Tensor& parameters, const at::Tensor& gradients);
   const model::ParameterLayout layout_;
   OptimizerOptions options_;
-  int64_t decay_size_;
+  std::vector<Part> parts_;
   at::Tensor first_, second_;
 };
 

@@ -24,6 +24,9 @@ namespace picochat::train {
 
 enum class SelectBy { kValBpb, kValLoss };
 
+// What each rank holds: all; all but its part of the optimizer's state; its part of everything.
+enum class Strategy { kDdp, kZero1, kFsdp };
+
 struct TrainerOptions {
   std::string stage;               // "base", "sft" or "dpo": names the console lines and events
   base::Path folder;               // <run>/<stage>
@@ -49,7 +52,7 @@ struct TrainerOptions {
   std::function<void(const base::Path& checkpoint)> published;  // called on a thread of its own for every checkpoint that was verified
   std::function<bool()> stop_when;     // asked after each step; true ends the stage with the reason "stopped"
   std::shared_ptr<ProcessGroup> group; // null: one process
-  bool shard_optimizer = false;        // zero1: each rank holds its part of the optimizer's state; not with Muon
+  Strategy strategy = Strategy::kDdp;  // the others hold parts: not with Muon
   std::shared_ptr<const Lora> lora;    // null: all weights are trained
   uint64_t lora_seed = 0;
   double flops_per_token = 0, peak_flops = 0;  // 0: MFU is not reported
@@ -88,11 +91,11 @@ struct TrainResult {
   double seconds = 0;               // of this process, for timing only
 };
 
-// Trains from `initial` (flat, not changed) or from the newest checkpoint in <folder>/resume_checkpoint that
+// Trains from `initial` (flat, not changed, and let go of once it was copied) or from the newest checkpoint in <folder>/resume_checkpoint that
 // verifies. Publishes <folder>/checkpoint (selected by validation) and <folder>/last_checkpoint.
 // On a signal: saves, then throws base::Interrupted. With a group every rank calls this with the same options and data; rank 0 alone reads
 // and writes files and tells its observer, and the other ranks' results hold no paths.
-TrainResult train(base::FileSystem& files, const TrainerOptions& options, const at::Tensor& initial, BatchSource& source, Validator& validator,
+TrainResult train(base::FileSystem& files, const TrainerOptions& options, at::Tensor initial, BatchSource& source, Validator& validator,
                   TrainObserver& observer);
 
 // Deletes what a finished or abandoned stage left, so that it runs anew.

@@ -45,8 +45,8 @@ class Validator {
   virtual ~Validator() = default;
   // The held-out tokens in batches, so that ranks can share them; a score does not depend on what else is in its batch.
   virtual int64_t batches() const = 0;
-  virtual void score(int64_t batch, model::Transformer& transformer, const at::Tensor& parameters, std::vector<SequenceScore>& scores) = 0;  // appends
-  ValidationResult run(model::Transformer& transformer, const at::Tensor& parameters);
+  virtual void score(int64_t batch, model::Transformer& transformer, const model::Parameters& parameters, std::vector<SequenceScore>& scores) = 0;  // appends
+  ValidationResult run(model::Transformer& transformer, const model::Parameters& parameters);
 };
 
 // Non-overlapping windows over the whole validation stream. byte_lengths[id]: bytes a token stands for.
