@@ -3,13 +3,12 @@
 #pragma once
 
 #include <cstdint>
-#include <cstdlib>
-#include <cstdio>
 #include <string>
 #include <vector>
 
 #include "corpus/chunk_reader.hpp"
 #include "corpus/row_reader.hpp"
+#include "fuzz.hpp"
 #include "picochat/base/byte_source.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/unicode.hpp"
@@ -21,12 +20,6 @@ struct SeenRow {
   int64_t line = 0;
   friend bool operator==(const SeenRow&, const SeenRow&) = default;
 };
-
-inline void check(bool condition, const char* what) {
-  if (condition) return;
-  std::fprintf(stderr, "broken: %s\n", what);
-  std::abort();
-}
 
 // Reads `bytes` as a file of this name; false when it was refused.
 inline bool read_rows(const std::string& bytes, const std::string& name, const corpus::ReadLimits& limits, std::vector<SeenRow>& rows) {
