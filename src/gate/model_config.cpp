@@ -50,15 +50,16 @@ void ModelConfig::validate(const std::string& where) const {
   auto refuse = [&](const std::string& what, const std::string& expected, const std::string& found) {
     throw bad_input({.what = what, .where = where, .expected = expected, .found = found});
   };
-  auto positive = [&](const char* name, int64_t value) {
-    if (value < 1) refuse(cat(name, " is out of range"), "at least 1", cat(value));
+  // The upper bounds keep every product below 2^63.
+  auto within = [&](const char* name, int64_t value, int64_t most) {
+    if (value < 1 || value > most) refuse(cat(name, " is out of range"), cat("1 to ", most), cat(value));
   };
-  positive("vocab_size", vocab_size);
-  positive("context_size", context_size);
-  positive("n_embd", n_embd);
-  positive("n_head", n_head);
-  positive("n_kv_head", n_kv_head);
-  positive("n_layer", n_layer);
+  within("vocab_size", vocab_size, 1 << 24);
+  within("context_size", context_size, 1 << 24);
+  within("n_embd", n_embd, 1 << 18);
+  within("n_head", n_head, 1 << 12);
+  within("n_kv_head", n_kv_head, 1 << 12);
+  within("n_layer", n_layer, 1 << 12);
   if (n_embd % n_head) refuse("n_embd is not divisible by n_head", cat("a multiple of ", n_head), cat(n_embd));
   if (n_head % n_kv_head) refuse("n_kv_head does not divide n_head", cat("a divisor of ", n_head), cat(n_kv_head));
   if (position_encoding == PositionEncoding::kRope && head_dim() % 2) refuse("rope needs an even head width", "n_embd / n_head even", cat(head_dim()));
@@ -110,8 +111,8 @@ ModelConfig model_config_from_json(const Json& json, const std::string& where) {
   number("rope_base", c.rope_base);
   number("norm_eps", c.norm_eps);
   number("initializer_range", c.initializer_range);
-  if (json.contains("ffn_dim")) c.set_ffn_dim(base::get_int(json, "ffn_dim", where), where);
   c.validate(where);
+  if (json.contains("ffn_dim")) c.set_ffn_dim(base::get_int(json, "ffn_dim", where), where);
   return c;
 }
 
