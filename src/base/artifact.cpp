@@ -41,6 +41,8 @@ Digest verify_artifact(const Path& folder, const std::string& kind) {
     throw bad_input({.what = "the manifest lists no files", .where = path.string(), .remedy = kRemedy});
   for (const auto& [name, entry] : manifest.at("files").items()) {
     const Path file = folder / name;
+    if (const Path inside = Path(name).lexically_normal(); inside.is_absolute() || inside.empty() || *inside.begin() == "..")
+      throw bad_input({.what = "the manifest names a file outside its folder", .where = path.string(), .found = name, .remedy = kRemedy});
     const auto size = static_cast<uint64_t>(get_int(entry, "bytes", path.string()));
     std::error_code missing;
     const uint64_t actual = std::filesystem::file_size(file, missing);
