@@ -50,7 +50,9 @@ gate::GateVerdict judge_run(base::FileSystem& files, const base::Path& run_dir, 
   return verdict;
 }
 
-Replay replay_gate(const RunFiles& files) {
+namespace {
+
+Replay replay(const RunFiles& files) {
   const Json verdict = recorded(files, kVerdictFile), evidence = recorded(files, kEvidenceFile);
   const auto profile = gate::parse_gate_profile(base::get_string(verdict, "profile", files.where(kVerdictFile)), files.where(kVerdictFile));
   const auto found = collect_gate_evidence(files);
@@ -61,13 +63,22 @@ Replay replay_gate(const RunFiles& files) {
   return replay;
 }
 
+}  // namespace
+
+Replay replay_gate(const RunFiles& files) {
+  try {
+    return replay(files);
+  } catch (const Json::exception& error) {
+    throw base::bad_input({.what = cat("a report of the gate cannot be read: ", error.what()), .where = files.where(kVerdictFile),
+                           .remedy = "restore it from a good copy, or make it again: `picochat gate judge --run-dir RUN`"});
+  }
+}
+
 ReplayAttempt try_replay(const RunFiles& files) {
   try {
     return {.replay = replay_gate(files), .failure = {}};
   } catch (const base::Error& error) {
     return {.replay = {}, .failure = error.details().what};
-  } catch (const Json::exception& error) {
-    return {.replay = {}, .failure = cat("a report of the gate cannot be read: ", error.what())};
   }
 }
 

@@ -17,8 +17,17 @@ using base::Json;
 
 class Verifier {
  public:
-  explicit Verifier(const RunFiles& files) : files_(files), attempt_(try_replay(files)) {
+  Verifier(const RunFiles& files, bool is_bundle) : files_(files), is_bundle_(is_bundle), attempt_(try_replay(files)) {
     for (const auto& path : files_.list()) names_.insert(path);
+  }
+
+  // A step over reports that anybody may have written: a value of a type that no report has is a problem of `file`.
+  void step(const char* file, void (Verifier::*look)()) {
+    try {
+      (this->*look)();
+    } catch (const Json::exception& error) {
+      problem(file, cat("holds a value of the wrong type: ", error.what()));
+    }
   }
 
   // Every file is listed with its digest, and nothing else is there.
@@ -59,7 +68,8 @@ class Verifier {
   }
 
   // The summary names the files that it is about. A bundle may lack some: its own lists say which.
-  void summary(bool bundle) {
+  void summary() {
+    const bool bundle = is_bundle_;
     const Json summary = read("summary.json");
     if (summary.is_null()) return;
     const Json artifacts = summary.value("artifacts", Json::object());
@@ -162,6 +172,7 @@ class Verifier {
   }
 
   const RunFiles& files_;
+  const bool is_bundle_;
   std::set<std::string> names_, promised_;
   std::vector<std::pair<std::string, std::string>> problems_;
   std::vector<RequiredArtifact> artifacts_;
@@ -173,16 +184,16 @@ class Verifier {
 
 base::CommandOutput verify(const VerifyOptions& options) {
   const auto files = open_run_files(options.target);
-  Verifier verifier(*files);
   const bool bundle = files->contains(kBundleManifest) || files->contains(kDigestList) || !std::filesystem::is_directory(options.target);
+  Verifier verifier(*files, bundle);
   if (bundle) {
     verifier.digest_list();
-    verifier.manifest();
+    verifier.step(kBundleManifest, &Verifier::manifest);
   }
-  verifier.summary(bundle);
-  verifier.artifact_folders();
-  verifier.tokenizer();
-  verifier.required();
+  verifier.step("summary.json", &Verifier::summary);
+  verifier.step(base::kManifestFile, &Verifier::artifact_folders);
+  verifier.step("metadata.json", &Verifier::tokenizer);
+  verifier.step("summary.json", &Verifier::required);
   verifier.gate();
   return verifier.result(options.target);
 }
