@@ -38,14 +38,18 @@ LoadedCheckpoint load_verified(const Path& folder, base::Digest digest) {
                           .metadata = base::read_json(folder / kMetadata), .digest = std::move(digest)};
   const model::ParameterLayout layout(loaded.config);
   const base::SafetensorsFile file(folder / kWeights);
-  loaded.parameters = model::allocate_flat(layout.size());
-  auto* flat = loaded.parameters.data_ptr<float>();
+  // Compared before memory is asked for: a config may promise more than the file, or any machine, holds.
   for (const auto& entry : layout.entries()) {
     const auto& tensor = file.tensor(entry.name);
     if (tensor.dtype != "F32" || tensor.shape != entry.shape)
       throw base::bad_input({.what = cat("tensor ", entry.name, " does not fit the model's config"), .where = file.path().string(),
                              .expected = "float32 of the shape that config.json implies", .found = tensor.dtype});
-    std::memcpy(flat + entry.offset, tensor.bytes.data(), tensor.bytes.size());
+  }
+  loaded.parameters = model::allocate_flat(layout.size());
+  auto* flat = loaded.parameters.data_ptr<float>();
+  for (const auto& entry : layout.entries()) {
+    const auto& bytes = file.tensor(entry.name).bytes;
+    std::memcpy(flat + entry.offset, bytes.data(), bytes.size());
   }
   if (file.tensors().size() != layout.entries().size())
     throw base::bad_input({.what = "the file holds tensors that the model's config does not have", .where = file.path().string()});

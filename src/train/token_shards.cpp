@@ -117,17 +117,22 @@ TokenShards::TokenShards(const Path& folder) : digest_(base::verify_artifact(fol
   token_bytes_ = static_cast<int>(base::get_int(info, "token_bytes", where));
   text_bytes_ = base::get_int(info, "text_bytes", where);
   if (token_bytes_ != 2 && token_bytes_ != 4) throw base::bad_input({.what = "token_bytes is wrong", .where = where, .expected = "2 or 4"});
-  for (int64_t i = 0; i < static_cast<int64_t>(info.at("shard_tokens").size()); ++i) {
+  const Json shard_tokens = base::member(info, "shard_tokens");
+  if (!shard_tokens.is_array()) throw base::bad_input({.what = "\"shard_tokens\" is not a list", .where = where});
+  for (int64_t i = 0; i < static_cast<int64_t>(shard_tokens.size()); ++i) {
     shards_.push_back({base::MappedFile(folder / shard_name(i)), size_});
     size_ += static_cast<int64_t>(shards_.back().file.bytes().size()) / token_bytes_;
   }
   documents_ = std::make_unique<base::MappedFile>(folder / kIndexFile);
   const size_t count = static_cast<size_t>(base::get_int(info, "num_documents", where));
-  if (documents_->bytes().size() != count * 16 || size_ != base::get_int(info, "num_tokens", where))
-    throw base::bad_input({.what = "the token shards do not fit their own description", .where = folder.string(), .remedy = "delete the folder; it is built again"});
+  const auto check = [&](bool fits) {
+    if (!fits) throw base::bad_input({.what = "the token shards do not fit their own description", .where = folder.string(), .remedy = "delete the folder; it is built again"});
+  };
+  check(documents_->bytes().size() % 16 == 0 && documents_->bytes().size() / 16 == count && size_ == base::get_int(info, "num_tokens", where));
   const auto* words = reinterpret_cast<const uint64_t*>(documents_->bytes().data());
   starts_ = {words, count};
   keys_ = {words + count, count};
+  check(std::is_sorted(starts_.begin(), starts_.end()) && (count == 0 || starts_.back() <= static_cast<uint64_t>(size_)));
 }
 
 int64_t TokenShards::document_end(int64_t document) const {
