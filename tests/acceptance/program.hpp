@@ -65,9 +65,9 @@ class Program {
     return run_until(arguments, [=] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() >= kill_after; }, signal, threads);
   }
   // `signal` is sent once `when` says so; it is asked every millisecond. Empty: never.
-  Outcome run_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal = SIGKILL, const std::string& threads = "") {
+  Outcome run_until(const std::vector<std::string>& arguments, const std::function<bool()>& when, int signal = SIGKILL, const std::string& threads = "", const std::vector<std::string>& environment = {}) {
     const auto out = scratch_ / "stdout.txt", err = scratch_ / "stderr.txt";
-    const pid_t child = start_program(arguments, out, err, threads);
+    const pid_t child = start_program(arguments, out, err, threads, environment);
     Outcome outcome;
     int status = 0;
     while (::waitpid(child, &status, when ? WNOHANG : 0) == 0) {

@@ -105,6 +105,30 @@ TEST_F(Resume, ASecondProcessInTheSameDirectoryIsRefused) {
   EXPECT_EQ(first.code, 143);
 }
 
+// Between any two looks the wall clock goes a day ahead or back: no wait depends on it, no duration is measured with it.
+TEST_F(Resume, AClockThatJumpsChangesNoByteAndNoDuration) {
+  const auto root = folder.path();
+  const auto arguments = [&](const std::string& name) {
+    auto all = run_arguments(root, name);
+    all.insert(all.end(), {"--base-steps", "12", "--sft-steps", "8"});
+    return all;
+  };
+  const auto steady = program.run(arguments("steady"));
+  ASSERT_TRUE(finished(steady)) << steady.errors;
+  const auto library = std::filesystem::path(kProgram).parent_path().parent_path() / "libjumping_clock.so";
+  const auto jumping = program.run_until(arguments("jumping"), nullptr, SIGKILL, "", {"LD_PRELOAD=" + library.string()});
+  ASSERT_TRUE(finished(jumping)) << jumping.errors;
+  const auto started = [&](const std::string& name) { return base::read_json(root / name / "run.json").at("timing").at("started_at").get<std::string>().substr(0, 10); };
+  EXPECT_NE(started("jumping"), started("steady")) << "the clock did not jump";
+  expect_same_bytes(root / "jumping", outcome_bytes(root / "steady"));
+  std::istringstream lines(read_all(root / "jumping/metrics.jsonl"));
+  for (std::string line; std::getline(lines, line);) {
+    const auto timing = base::Json::parse(line).value("timing", base::Json::object());
+    for (const auto& [name, value] : timing.items())
+      if (value.is_number()) EXPECT_TRUE(value.get<double>() >= 0 && (name.find("seconds") == std::string::npos || value.get<double>() < 3600)) << line;
+  }
+}
+
 // The 100-step dry run of the runbook, on the CPU: the preset and its accumulation, warm-up and steps as they are; width, context and
 // vocabulary scaled down; device and precision by what is here. It is interrupted, and goes on from its checkpoint.
 TEST(DryRun, OfTheRunbookWritesCheckpointsAndResumes) {

@@ -280,6 +280,37 @@ TEST_F(FaultCampaign, DamageToWhatLeavesARun) {
   damage("bundle", folder / "bundles", verify_it, [](const fs::path&) { return Files{{"verified", "yes"}}; });
 }
 
+// Whatever works in a folder of its own has it alone: a second process is told, and touches nothing.
+TEST_F(FaultCampaign, TwoProcessesInOneFolder) {
+  make_run();
+  TemporaryFolder folder;
+  const auto bundle = [&](FileSystem& files, const fs::path& out) { bundle_run(files, {.run_dir = out.string(), .out = (folder / "bundle.tgz").string()}); };
+  struct Command {
+    std::string name;
+    std::function<void(FileSystem&, const fs::path&)> run;
+    std::string works_in = "";
+  };
+  for (const Command& command : {Command{"data hf-import", import_documents, "documents"}, {"train base", train_base}, {"run tiny", run_everything}, {"run bundle", bundle}}) {
+    const std::string& name = command.name;
+    const fs::path out = folder / base::replace_all(name, " ", "-");
+    if (command.works_in.empty()) fs::copy(given("run"), out, fs::copy_options::recursive);
+    else command.run(base::real_file_system(), out);
+    const Files before = files_in(out);
+    const base::DirectoryLock first(out / command.works_in);
+    std::string said;
+    try {
+      command.run(base::real_file_system(), out);
+    } catch (const base::Error& error) {
+      said = error.what();
+      EXPECT_EQ(error.code(), base::ExitCode::kEnvironment) << name << ": " << said;
+    }
+    EXPECT_NE(said.find("another process"), std::string::npos) << name << ": " << said;
+    EXPECT_NE(said.find(out.string()), std::string::npos) << name << ": " << said;
+    EXPECT_EQ(difference(before, files_in(out)), "") << name;
+  }
+  EXPECT_FALSE(fs::exists(folder / "bundle.tgz"));
+}
+
 // What the fakes above stand for: the errors of a real full disk.
 TEST(FullDisk, NamesTheFileAndWhatToDo) {
   try {
