@@ -39,3 +39,19 @@ function(picochat_acceptance_tests)
     add_dependencies(acceptance_test picochat_program jumping_clock)
   endif()
 endfunction()
+
+# race_test, for the thread sanitizer: the tests of what works on several threads, with just the sources behind them, so that it
+# builds in minutes. LibTorch itself is not instrumented.
+function(picochat_race_test)
+  set(sources corpus/holdout.cpp gate/model_config.cpp model/determinism.cpp model/parameters.cpp serve/http/exchange.cpp serve/http/message.cpp
+    serve/http/server.cpp serve/http/socket.cpp tokenizer/base64.cpp tokenizer/bpe_merge.cpp tokenizer/bpe_train.cpp tokenizer/byte_alphabet.cpp
+    tokenizer/byte_level.cpp tokenizer/count.cpp tokenizer/encode_stream.cpp tokenizer/file.cpp tokenizer/sentencepiece.cpp
+    tokenizer/sentencepiece_file.cpp tokenizer/sentencepiece_train.cpp tokenizer/tokenizer.cpp tokenizer/train.cpp tokenizer/words.cpp train/checkpoint.cpp
+    train/checkpoint_writer.cpp train/split.cpp train/token_shards.cpp train/window_source.cpp)
+  list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/src/)
+  file(GLOB tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/race/*.cpp)
+  add_executable(race_test EXCLUDE_FROM_ALL ${tests} ${CMAKE_SOURCE_DIR}/tests/base/threads_test.cpp ${CMAKE_SOURCE_DIR}/tests/train/checkpoint_writer_test.cpp
+    ${sources} $<TARGET_OBJECTS:picochat_base>)
+  target_include_directories(race_test PRIVATE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src ${CMAKE_SOURCE_DIR}/tests ${CMAKE_SOURCE_DIR}/tests/train)
+  target_link_libraries(race_test PRIVATE picochat_plain_dependencies picochat_warnings picochat_torch GTest::gmock GTest::gtest_main)
+endfunction()
