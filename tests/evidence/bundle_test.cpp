@@ -188,6 +188,16 @@ TEST_F(Bundle, HostileArchivesAreRefused) {
   EXPECT_THAT(refused({{"a/x", "x"}, {"b/x", "x"}}), HasSubstr("no bundle"));
 }
 
+// Values of types that no report has: a problem of the file, not a fault of the program.
+TEST_F(Bundle, ReportsOfAnotherShapeAreDamage) {
+  write();
+  for (const std::string file : {"bundle_manifest.json", "summary.json", "gate/gate.json", "gate/gate_evidence.json", "sft/checkpoint/manifest.json", "inputs/inputs.json", "eval/eval_report.json"})
+    for (const char* shape : {"[1]", "3", "null", R"({"kind": 3, "files": [{"path": 4}], "included_files": [7], "artifacts": {"a": {"sha256": 1, "path": []}}, "checkpoint": "x", "status": {}, "profile": "release"})"}) {
+      const auto names = named_after([&](Contents& c) { c.at("run-1/" + file) = shape; });
+      EXPECT_THAT(names, Contains(file)) << shape;
+    }
+}
+
 TEST_F(Bundle, LinksInAnArchiveAreRefused) {
   const Path bundle = folder_.path() / "link.tgz";
   archive* out = archive_write_new();

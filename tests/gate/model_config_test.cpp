@@ -85,6 +85,11 @@ TEST(ModelConfig, RefusesWhatCannotBeBuilt) {
   EXPECT_EQ(to_json(model_config_from_json(json, "config.json")), json);
   json["ffn_dim"] = 0;
   EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error);
+  for (const char* field : {"vocab_size", "context_size", "n_embd", "n_head", "n_kv_head", "n_layer"}) {  // no product may overflow
+    json = to_json(shape(64, 32, 64, 4, 4, 2));
+    json[field] = int64_t{1} << 62;
+    EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error) << field;
+  }
   json = to_json(shape(64, 32, 64, 4, 4, 2));
   json["n_layers"] = 3;
   EXPECT_THROW(model_config_from_json(json, "config.json"), base::Error);

@@ -8,6 +8,7 @@
 
 #include "fixture.hpp"
 #include "picochat/base/error.hpp"
+#include "picochat/base/json.hpp"
 #include "picochat/train/split.hpp"
 
 namespace picochat::train {
@@ -72,6 +73,32 @@ TEST(TokenShards, NameTheFileWhenABitIsFlipped) {
     EXPECT_THAT(error.what(), ::testing::HasSubstr("tokens-000001.bin"));
     EXPECT_EQ(error.code(), base::ExitCode::kBadInput);
   }
+}
+
+// The digests are right: somebody else made them.
+TEST(TokenShards, ADescriptionThatDoesNotFitIsRefused) {
+  TemporaryFolder folder;
+  const auto path = folder.path() / "shards";
+  build_shards(path, some_documents(3));
+  const auto refused = [&](const std::string& name, const std::function<std::string(std::string)>& change) {
+    const std::string before = base::read_file(path / name);
+    base::write_file(base::real_file_system(), path / name, change(before));
+    std::filesystem::remove(path / "manifest.json");
+    base::write_manifest(base::real_file_system(), path, kShardsKind);
+    EXPECT_THROW(TokenShards{path}, base::Error) << name;
+    base::write_file(base::real_file_system(), path / name, before);
+  };
+  const auto described = [&](const std::string& key, const base::Json& value) {
+    refused("token_shards_manifest.json", [&](const std::string& text) {
+      auto info = base::Json::parse(text);
+      info[key] = value;
+      return info.dump();
+    });
+  };
+  described("shard_tokens", nullptr);
+  described("num_documents", int64_t{1} << 60);  // sixteen times that wraps around
+  described("num_documents", -3);
+  refused("documents.bin", [](std::string bytes) { return bytes.replace(8, 8, std::string(8, '\x7f')); });  // a start beyond the end
 }
 
 TEST(TokShards, MakesWhatARunMakesAndNamesAFlippedBit) {
