@@ -1,16 +1,14 @@
 // What summary.md, report.html and the end of a run say alike: sentences and figures read out of a summary.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <vector>
 
 #include "picochat/base/json.hpp"
+#include "picochat/evidence/markdown.hpp"
 
 namespace picochat::evidence {
 
-// Follows keys through objects; null where one is missing.
-base::Json at(const base::Json& value, std::initializer_list<const char*> keys);
 std::string text_at(const base::Json& value, std::initializer_list<const char*> keys, const std::string& absent = "not measured");
 
 std::string bits_per_byte(const base::Json& stage);             // "1.2345 +- 0.0067"

@@ -10,19 +10,11 @@ namespace {
 
 using base::cat;
 using base::Json;
+using evidence::at;
 using Rows = std::vector<std::vector<std::string>>;
 
-Json find(const Json& value, std::initializer_list<const char*> keys) {
-  const Json* here = &value;
-  for (const char* key : keys) {
-    if (!here->is_object() || !here->contains(key)) return nullptr;
-    here = &here->at(key);
-  }
-  return *here;
-}
-
 std::string text_of(const Json& value, const char* key, const std::string& absent = "not stated") {
-  const Json found = find(value, {key});
+  const Json found = at(value, {key});
   return found.is_string() && !found.get_ref<const std::string&>().empty() ? found.get<std::string>() : absent;
 }
 
@@ -39,13 +31,13 @@ bool is_hub_name(const std::string& origin) {
 }  // namespace
 
 std::string training_data_section(const Json& summary) {
-  const Json corpus = find(summary, {"corpus"});
+  const Json corpus = at(summary, {"corpus"});
   if (!corpus.is_object()) return "";
-  std::string out = cat(evidence::count(find(corpus, {"num_documents"})), find(corpus, {"num_documents"}) == 1 ? " document, " : " documents, ", evidence::count(find(corpus, {"num_characters"})), " characters, ",
-                        evidence::percent(find(corpus, {"duplicate_document_rate"})), " exact and ", evidence::percent(find(corpus, {"near_duplicate_document_rate"})), " near duplicates; ",
-                        evidence::count(find(summary, {"base", "coverage", "actual_training_tokens"})), " tokens trained on.\n\n");
+  std::string out = cat(evidence::count(at(corpus, {"num_documents"})), at(corpus, {"num_documents"}) == 1 ? " document, " : " documents, ", evidence::count(at(corpus, {"num_characters"})), " characters, ",
+                        evidence::percent(at(corpus, {"duplicate_document_rate"})), " exact and ", evidence::percent(at(corpus, {"near_duplicate_document_rate"})), " near duplicates; ",
+                        evidence::count(at(summary, {"base", "coverage", "actual_training_tokens"})), " tokens trained on.\n\n");
   Rows rows;
-  for (const Json& source : find(corpus, {"sources"})) {
+  for (const Json& source : at(corpus, {"sources"})) {
     const std::string origin = text_of(source, "origin");
     rows.push_back({without_path(text_of(source, "label", "")), text_of(source, "license"), origin.starts_with("/") ? "a local folder" : origin, text_of(source, "revision")});
   }
@@ -53,23 +45,23 @@ std::string training_data_section(const Json& summary) {
 }
 
 std::string contamination_section(const Json& summary) {
-  const Json honesty = find(summary, {"honesty"});
+  const Json honesty = at(summary, {"honesty"});
   std::string out = "## Contamination\n\n";
   if (!honesty.is_object()) return out + "Not measured.\n\n";
   out += cat("Status: ", text_of(honesty, "status"), "; ", text_of(honesty, "summary"), ".\n\n");
   Rows rows;
-  for (const Json& pair : find(honesty, {"contamination_matrix"}))
-    rows.push_back({base::replace_all(text_of(pair, "name", ""), "_", " "), find(pair, {"checked"}) == true ? text_of(pair, "risk") : "not measured", evidence::figure(find(pair, {"exact_text_hits"})),
-                    evidence::figure(find(pair, {"near_text_hits"})), evidence::figure(find(pair, {"max_longest_overlap_tokens"}))});
+  for (const Json& pair : at(honesty, {"contamination_matrix"}))
+    rows.push_back({base::replace_all(text_of(pair, "name", ""), "_", " "), at(pair, {"checked"}) == true ? text_of(pair, "risk") : "not measured", evidence::figure(at(pair, {"exact_text_hits"})),
+                    evidence::figure(at(pair, {"near_text_hits"})), evidence::figure(at(pair, {"max_longest_overlap_tokens"}))});
   return rows.empty() ? out : out + evidence::markdown_table({"compared", "risk", "exact", "near", "longest shared run of words"}, rows, "  :::") + "\n";
 }
 
 std::string benchmarks_section(const Json& summary) {
   Rows rows;
-  for (const Json& item : find(summary, {"external_evals"})) {
-    const Json s = find(item, {"summary"});
-    rows.push_back({text_of(item, "name", ""), evidence::figure(find(s, {"num_examples"})), evidence::percent(find(s, {"acc"}), find(s, {"acc_ci"})),
-                    evidence::percent(find(s, {"acc_norm"}), find(s, {"acc_norm_ci"})), evidence::percent(find(s, {"choice_random_baseline"}))});
+  for (const Json& item : at(summary, {"external_evals"})) {
+    const Json s = at(item, {"summary"});
+    rows.push_back({text_of(item, "name", ""), evidence::figure(at(s, {"num_examples"})), evidence::percent(at(s, {"acc"}), at(s, {"acc_ci"})),
+                    evidence::percent(at(s, {"acc_norm"}), at(s, {"acc_norm_ci"})), evidence::percent(at(s, {"choice_random_baseline"}))});
   }
   if (rows.empty()) return "No published benchmark was scored.\n\n";
   return cat("Published benchmarks, scored as lm-evaluation-harness scores them:\n\n", evidence::markdown_table({"benchmark", "rows", "acc [95%]", "acc_norm [95%]", "guessing"}, rows, " ::::"), "\n");
@@ -77,12 +69,12 @@ std::string benchmarks_section(const Json& summary) {
 
 std::string generations_section(const Json& summary) {
   constexpr size_t kShown = 3;
-  const Json generations = find(summary, {"eval_generations"});
+  const Json generations = at(summary, {"eval_generations"});
   if (!generations.is_object()) return "";
   std::string out = cat("## What it writes\n\nTaken by rule, not by hand: ", text_of(generations, "rule"), ".\n");
   for (const auto& [key, title] : {std::pair("good", "Passed"), {"bad", "Failed"}}) {
     out += cat("\n### ", title, "\n");
-    const Json list = find(generations, {key});
+    const Json list = at(generations, {key});
     if (!list.is_array() || list.empty()) out += "\nNone.\n";
     size_t shown = 0;
     for (const Json& item : list) {
@@ -95,23 +87,23 @@ std::string generations_section(const Json& summary) {
 
 std::vector<std::string> hub_datasets(const Json& summary) {
   std::vector<std::string> names;
-  for (const Json& source : find(summary, {"corpus", "sources"}))
+  for (const Json& source : at(summary, {"corpus", "sources"}))
     if (const std::string origin = text_of(source, "origin", ""); is_hub_name(origin) && std::find(names.begin(), names.end(), origin) == names.end()) names.push_back(origin);
   return names;
 }
 
 std::map<std::string, std::string> eval_results(const Json& summary) {
   std::map<std::string, std::string> files;
-  for (const Json& item : find(summary, {"external_evals"})) {
-    const Json source = find(item, {"source"}), s = find(item, {"summary"}), rate = find(s, {"pass_rate"});
+  for (const Json& item : at(summary, {"external_evals"})) {
+    const Json source = at(item, {"source"}), s = at(item, {"summary"}), rate = at(s, {"pass_rate"});
     if (!source.is_object() || !rate.is_number()) continue;
     auto quoted = [](const std::string& text) { return base::dump(Json(text), -1); };  // a JSON string is a YAML string
     files[cat(text_of(item, "name", "benchmark"), ".yaml")] =
         cat("- dataset:\n    id: ", quoted(text_of(source, "dataset")), "\n    task_id: ", quoted(text_of(source, "config", "default")), "\n    revision: ", quoted(text_of(source, "commit")),
             "\n  value: ", base::fixed(100 * rate.get<double>(), 2), "\n  notes: ",
-            quoted(cat("percent, ", text_of(s, "primary_metric", "acc"), ", ", evidence::figure(find(s, {"num_examples"})), " rows of split ", text_of(source, "split"),
-                       ", as lm-evaluation-harness scores, 95% interval ", base::fixed(100 * find(s, {"pass_rate_ci", "low"}).get<double>(), 2), " to ",
-                       base::fixed(100 * find(s, {"pass_rate_ci", "high"}).get<double>(), 2), ", guessing ", evidence::percent(find(s, {"choice_random_baseline"})))),
+            quoted(cat("percent, ", text_of(s, "primary_metric", "acc"), ", ", evidence::figure(at(s, {"num_examples"})), " rows of split ", text_of(source, "split"),
+                       ", as lm-evaluation-harness scores, 95% interval ", base::fixed(100 * at(s, {"pass_rate_ci", "low"}).get<double>(), 2), " to ",
+                       base::fixed(100 * at(s, {"pass_rate_ci", "high"}).get<double>(), 2), ", guessing ", evidence::percent(at(s, {"choice_random_baseline"})))),
             "\n");
   }
   return files;

@@ -15,6 +15,7 @@ namespace picochat::factory {
 namespace {
 
 using base::cat;
+using evidence::at;
 using evidence::figure;
 using evidence::percent;
 
@@ -33,16 +34,6 @@ void claim_directory(base::FileSystem& files, const Path& dir, const gate::RunOp
   base::write_file(files, dir / kSeedsFile, base::dump(Json{{"kind", "multi_seed_tiny"}, {"first_seed", options.seed}, {"n_seeds", options.n_seeds}}) + "\n");
 }
 
-// Null where a part is missing.
-Json find(const Json& summary, std::initializer_list<const char*> keys) {
-  const Json* here = &summary;
-  for (const char* key : keys) {
-    if (!here->is_object() || !here->contains(key)) return nullptr;
-    here = &here->at(key);
-  }
-  return *here;
-}
-
 struct Metric {
   const char *name, *part, *key;
   bool rate;
@@ -56,13 +47,13 @@ constexpr std::array<Metric, 7> kMetrics{{{"eval_pass_rate", "eval", "pass_rate"
                                           {"sft_val_loss", "sft", "best_val_loss", false}}};
 
 Json seed_entry(int64_t seed, const std::string& folder, const Json& summary) {
-  Json entry{{"seed", seed}, {"out_dir", folder}, {"eval_score", cat(figure(find(summary, {"eval", "num_passed"})), "/", figure(find(summary, {"eval", "num_scored"})))}};
+  Json entry{{"seed", seed}, {"out_dir", folder}, {"eval_score", cat(figure(at(summary, {"eval", "num_passed"})), "/", figure(at(summary, {"eval", "num_scored"})))}};
   for (const Metric& m : kMetrics) {
-    entry[m.name] = find(summary, {m.part, m.key});
-    if (m.rate) entry[cat(m.name, "_ci")] = find(summary, {m.part, cat(m.key, "_ci").c_str()});
+    entry[m.name] = at(summary, {m.part, m.key});
+    if (m.rate) entry[cat(m.name, "_ci")] = at(summary, {m.part, cat(m.key, "_ci").c_str()});
   }
-  entry["checkpoint"] = find(summary, {"artifacts", "aligned_eval_checkpoint", "sha256"});
-  entry["long_run_gate"] = find(summary, {"long_run_gate"});
+  entry["checkpoint"] = at(summary, {"artifacts", "aligned_eval_checkpoint", "sha256"});
+  entry["long_run_gate"] = at(summary, {"long_run_gate"});
   return entry;
 }
 
@@ -70,8 +61,8 @@ std::string worst_status(const std::vector<Json>& summaries) {
   const std::vector<std::string> order{"approved", "warn", "blocked"};
   size_t worst = 0;
   for (const Json& summary : summaries) {
-    const auto at = std::find(order.begin(), order.end(), find(summary, {"long_run_gate", "status"}));
-    worst = std::max(worst, std::min<size_t>(2, static_cast<size_t>(at - order.begin())));
+    const auto place = std::find(order.begin(), order.end(), at(summary, {"long_run_gate", "status"}));
+    worst = std::max(worst, std::min<size_t>(2, static_cast<size_t>(place - order.begin())));
   }
   return order[worst];
 }
@@ -80,7 +71,7 @@ std::string worst_status(const std::vector<Json>& summaries) {
 Json category_aggregates(const std::vector<Json>& summaries) {
   std::map<std::string, std::vector<Json>> rates;
   for (const Json& summary : summaries)
-    if (const Json buckets = find(summary, {"eval", "category_breakdown"}); buckets.is_object())
+    if (const Json buckets = at(summary, {"eval", "category_breakdown"}); buckets.is_object())
       for (const auto& [name, bucket] : buckets.items()) rates[name].push_back(find(bucket, {"pass_rate"}));
   std::vector<std::pair<std::string, Json>> list;
   for (const auto& [name, values] : rates) list.emplace_back(name, aggregate(values));

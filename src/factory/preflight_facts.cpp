@@ -7,6 +7,7 @@
 #include <fstream>
 
 #include "earlier_runs.hpp"
+#include "micro_batch.hpp"
 #include "picochat/base/clock.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -184,16 +185,15 @@ void add_source_records(const RunContext& run, gate::CorpusFacts& facts) {
   }
 }
 
-std::optional<int64_t> planned_peak_bytes(const gate::RunOptions& options, const gate::ModelConfig& config, const std::string& device) {
+int64_t planned_peak_bytes(const gate::RunOptions& options, const gate::ModelConfig& config, const std::string& device) {
   const bool cuda = device == "cuda", half = cuda && options.precision != "float32";
-  const int64_t parameters = config.parameter_count();
-  // Flat float32 buffers: parameters, gradients, two moments; the half-precision copy that computes.
-  int64_t flat = 4 * 4 * parameters + (half ? 2 * parameters : 0);
-  if (options.base_ema_decay > 0 || options.sft_ema_decay > 0) flat += 4 * parameters;
-  if (options.loss_spike_rollback && !cuda) flat += 3 * 4 * parameters + (options.base_ema_decay > 0 ? 4 * parameters : 0);
+  gate::RunOptions larger = options;  // of the two stages
+  larger.base_ema_decay = std::max(options.base_ema_decay, options.sft_ema_decay);
   const model::TransformerOptions arena{.dtype = half ? at::kBFloat16 : at::kFloat, .device_kernels = cuda, .recompute = cuda && options.gradient_checkpointing};
-  const int64_t rows = std::max({options.base_batch_size, options.sft_batch_size, options.dpo_input ? 2 * options.dpo_batch_size : 0});
-  return flat + model::Transformer::arena_bytes(config, rows, config.context_size, true, arena) + (cuda ? kProcessBytesCuda : kProcessBytesCpu);
+  int64_t bytes = training_bytes(larger, config, std::max({options.base_batch_size, options.sft_batch_size, options.dpo_input ? 2 * options.dpo_batch_size : 0}), arena);
+  // On the CPU the state to go back to after a bad step is a copy: parameters, two moments, the moving average.
+  if (options.loss_spike_rollback && !cuda) bytes += (options.base_ema_decay > 0 ? 4 : 3) * 4 * config.parameter_count();
+  return bytes + (cuda ? kProcessBytesCuda : kProcessBytesCpu);
 }
 
 gate::DeviceFacts device_facts(const gate::RunOptions& options, const Path& run_dir, int64_t vocab_size) {

@@ -23,8 +23,7 @@ int64_t usable_memory();
 // The rows of the outside benchmarks that will be scored.
 std::vector<gate::ExternalFileFacts> external_facts(const gate::RunOptions& options);
 
-// Bytes that training one rank holds at its peak: flat parameters, gradients, optimizer state and the
-// model's own plan of its memory. Absent where the model cannot plan (recomputed activations).
-std::optional<int64_t> planned_peak_bytes(const gate::RunOptions& options, const gate::ModelConfig& config, const std::string& device);
+// Bytes that training one rank holds at its peak: training_bytes() of the larger stage, what it may go back to, and the process.
+int64_t planned_peak_bytes(const gate::RunOptions& options, const gate::ModelConfig& config, const std::string& device);
 
 }  // namespace picochat::factory

@@ -13,6 +13,7 @@
 #include "picochat/evidence/markdown.hpp"
 #include "picochat/factory/train_commands.hpp"
 #include "ranks.hpp"
+#include "training_data.hpp"
 
 namespace picochat::factory {
 namespace {
@@ -129,20 +130,13 @@ std::string markdown(const Json& sweep) {
   return text + "\nRates near each other do not tell candidates apart: look at the intervals in each eval's report. A candidate that fits best need not answer new questions best.\n";
 }
 
-void claim(base::FileSystem& files, const Path& dir) {
-  files.make_directories(dir);
-  for (const auto& entry : std::filesystem::directory_iterator(dir))
-    if (entry.path().filename() != ".lock" && !std::filesystem::exists(dir / "sft_sweep.json"))
-      throw base::bad_input({.what = "the output folder holds something else", .where = dir.string(), .found = entry.path().filename().string(), .remedy = "choose a new or empty --out-dir"});
-}
-
 }  // namespace
 
 base::CommandOutput sft_sweep_command(base::FileSystem& files, const SftSweepOptions& options) {
   refuse_ranks("train sft-sweep");
   const auto candidates = grid(options);
   const Path dir = options.out_dir;
-  claim(files, dir);
+  claim_command_folder(files, dir, "sft_sweep.json");
   const base::DirectoryLock lock(dir);
   Json sweep{{"status", "in_progress"}, {"candidates", Json::array()}};
   base::write_file(files, dir / "sft_sweep.json", base::dump(sweep) + "\n");

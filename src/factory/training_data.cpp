@@ -19,9 +19,9 @@ constexpr uint64_t kSplitKeySeed = 0;  // one split for every seed of a run, so 
 
 }  // namespace
 
-void claim_command_folder(base::FileSystem& files, const Path& dir) {
+void claim_command_folder(base::FileSystem& files, const Path& dir, const char* mark) {
   files.make_directories(dir);
-  const bool ours = std::filesystem::exists(dir / "stages");
+  const bool ours = std::filesystem::exists(dir / mark);
   for (const auto& entry : std::filesystem::directory_iterator(dir))
     if (!ours && entry.path().filename() != ".lock")
       throw base::bad_input({.what = "the output folder holds something else", .where = dir.string(), .found = entry.path().filename().string(),

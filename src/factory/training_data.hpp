@@ -20,8 +20,8 @@ corpus::Corpus open_corpus(const base::Path& path);
 // How often each part of a corpus counts: what tokenizer and shards depend on beside its text.
 base::Json source_weights(const corpus::Corpus& corpus);
 
-// Makes the folder of a command; BadInput when it holds something that no training command made.
-void claim_command_folder(base::FileSystem& files, const base::Path& dir);
+// Makes the folder of a command; BadInput when it holds something and lacks `mark`, which such a command leaves.
+void claim_command_folder(base::FileSystem& files, const base::Path& dir, const char* mark = "stages");
 
 struct ShardPlan {
   int64_t shard_tokens = 0, text_bytes = 0;

@@ -14,6 +14,7 @@ TEST(Import, NeedsArrow) { GTEST_SKIP() << "skipped: built without Arrow C++"; }
 #include "picochat/base/file_system.hpp"
 #include "picochat/base/json.hpp"
 #include "program.hpp"
+#include "runbook_pack.hpp"
 #include "support/hub_server.hpp"
 #include "support/parquet_writer.hpp"
 #include "support/project.hpp"
@@ -131,44 +132,6 @@ PYTHONUNBUFFERED=1 picochat data hf-import \
 2>&1 | tee logs/import-smollm-cosmopedia-v2.log
 )";
 
-constexpr const char* kPreview = R"(mkdir -p runs/smollm-100m-pack-v1
-cat > runs/smollm-100m-pack-v1/dataset_pack.json <<'JSON'
-{
-"name": "smollm-100m-public-v1",
-"description": "Bounded SmolLM-Corpus pack for the Picochat 100M public proof run.",
-"corpus": {"recipe": "corpus_recipe.json"},
-"chat": "chat.jsonl",
-"eval": "eval.jsonl"
-}
-JSON
-cat > runs/smollm-100m-pack-v1/corpus_recipe.json <<'JSON'
-{
-"name": "smollm-100m-public-v1",
-"description": "FineWeb-Edu-Dedup plus Cosmopedia v2, imported into local document shards.",
-"sources": [
-{
-"path": "../smollm-100m-sources/fineweb-edu-dedup/documents",
-"label": "fineweb-edu-dedup"
-},
-{
-"path": "../smollm-100m-sources/cosmopedia-v2/documents",
-"label": "cosmopedia-v2"
-}
-],
-"exclude": [
-"**/.DS_Store",
-"**/.git/**",
-"**/__pycache__/**"
-]
-}
-JSON
-touch runs/smollm-100m-pack-v1/chat.jsonl
-touch runs/smollm-100m-pack-v1/eval.jsonl
-picochat data preview \
---dataset-pack runs/smollm-100m-pack-v1/dataset_pack.json \
-2>&1 | tee logs/preview-smollm-100m-pack-v1.log
-)";
-
 TEST_F(RunbookImport, TheDocumentedCommandsRunAsWritten) {
   const std::vector<Fault> script{Fault::kNone, Fault::kTooMany, Fault::kNone, Fault::kCut, Fault::kUnavailable, Fault::kStall, Fault::kNone, Fault::kExpired};
   server.storage_fault = [&](int n) { return n < 24 ? script[static_cast<size_t>(n) % script.size()] : n % 5 == 2 ? Fault::kCut : Fault::kNone; };
@@ -179,7 +142,7 @@ TEST_F(RunbookImport, TheDocumentedCommandsRunAsWritten) {
   EXPECT_EQ(report["source"]["license"], "odc-by");
   EXPECT_EQ(report["split_exhausted"], true);
   EXPECT_EQ(server.tokens_at_storage, 0);
-  ASSERT_EQ(shell(kPreview), 0) << read_all(folder / "script.log");
+  ASSERT_EQ(shell(std::string(kRunbookPack) + kRunbookPreview), 0) << read_all(folder / "script.log");
   const auto second = base::Json::parse(read_all(folder / "runs/smollm-100m-sources/cosmopedia-v2/hf_import_report.json"));
   const int64_t documents = report["rows_written"].get<int64_t>() + second["rows_written"].get<int64_t>();
   EXPECT_THAT(read_all(folder / "logs/preview-smollm-100m-pack-v1.log"), AllOf(HasSubstr("num_documents: " + std::to_string(documents)), HasSubstr("picochat data task-pack")));

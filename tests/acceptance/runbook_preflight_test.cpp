@@ -7,6 +7,7 @@
 #include <map>
 
 #include "acceptance/program.hpp"
+#include "acceptance/runbook_pack.hpp"
 #include "picochat/base/digest.hpp"
 #include "picochat/base/json.hpp"
 #include "picochat/base/text.hpp"
@@ -18,48 +19,6 @@ namespace {
 using base::cat;
 using base::Json;
 using ::testing::HasSubstr;
-
-constexpr const char* kPack = R"(
-mkdir -p runs/smollm-100m-pack-v1
-cat > runs/smollm-100m-pack-v1/dataset_pack.json <<'JSON'
-{
-"name": "smollm-100m-public-v1",
-"description": "Bounded SmolLM-Corpus pack for the Picochat 100M public proof run.",
-"corpus": {"recipe": "corpus_recipe.json"},
-"chat": "chat.jsonl",
-"eval": "eval.jsonl"
-}
-JSON
-cat > runs/smollm-100m-pack-v1/corpus_recipe.json <<'JSON'
-{
-"name": "smollm-100m-public-v1",
-"description": "FineWeb-Edu-Dedup plus Cosmopedia v2, imported into local document shards.",
-"sources": [
-{
-"path": "../smollm-100m-sources/fineweb-edu-dedup/documents",
-"label": "fineweb-edu-dedup"
-},
-{
-"path": "../smollm-100m-sources/cosmopedia-v2/documents",
-"label": "cosmopedia-v2"
-}
-],
-"exclude": [
-"**/.DS_Store",
-"**/.git/**",
-"**/__pycache__/**"
-]
-}
-JSON
-touch runs/smollm-100m-pack-v1/chat.jsonl
-touch runs/smollm-100m-pack-v1/eval.jsonl
-)";
-
-constexpr const char* kPreview = R"(
-picochat data preview \
---dataset-pack runs/smollm-100m-pack-v1/dataset_pack.json \
-2>&1 | tee logs/preview-smollm-100m-pack-v1.log
-)";
 
 constexpr const char* kTaskPack = R"(
 PYTHONUNBUFFERED=1 picochat data task-pack \
@@ -116,8 +75,8 @@ class Runbook : public ::testing::Test {
 };
 
 TEST_F(Runbook, StepsFourToSixRunAsWritten) {
-  ASSERT_EQ(shell(kPack), 0);
-  ASSERT_EQ(shell(kPreview), 0) << "a preview with empty chat and eval files is a success that says what is still to do";
+  ASSERT_EQ(shell(kRunbookPack), 0);
+  ASSERT_EQ(shell(kRunbookPreview), 0) << "a preview with empty chat and eval files is a success that says what is still to do";
   EXPECT_THAT(folder_.read("logs/preview-smollm-100m-pack-v1.log"), HasSubstr("data task-pack"));
   ASSERT_EQ(shell(kTaskPack), 0);
   ASSERT_EQ(shell(kPreflight), 3) << folder_.read("logs/preflight-h100-smollm-100m-public-v1.log");

@@ -114,11 +114,10 @@ TEST(MemoryPlan, TheShapesEstimateCoversThePlanOfTheModel) {
     const std::string device = run.options.precision == "bf16" ? "cuda" : "cpu";
     const auto config = gate::model_config(run.options, gate::estimated_vocab_size(run.options));
     const auto planned = planned_peak_bytes(run.options, config, device);
-    ASSERT_TRUE(planned) << preset.name;
     const double estimate = static_cast<double>(gate::estimate_memory(run.options, config, device).total());
     const double process = device == "cuda" ? 1.5 * (1 << 30) : 400.0 * (1 << 20);
-    EXPECT_GT(estimate, 0.9 * (static_cast<double>(*planned) - process)) << preset.name << " " << base::human_bytes(static_cast<uint64_t>(*planned));
-    EXPECT_LT(estimate, 1.6 * static_cast<double>(*planned)) << preset.name;
+    EXPECT_GT(estimate, 0.9 * (static_cast<double>(planned) - process)) << preset.name << " " << base::human_bytes(static_cast<uint64_t>(planned));
+    EXPECT_LT(estimate, 1.6 * static_cast<double>(planned)) << preset.name;
   }
 }
 

@@ -1,6 +1,7 @@
-// Markdown pieces that every report shares.
+// Markdown pieces that every report shares, and how they read a summary.
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ std::string markdown_table(const std::vector<std::string>& header, const std::ve
 // Text from outside, quoted so that it cannot become markup.
 std::string markdown_block(std::string_view text, size_t max_chars = 600);
 std::string markdown_inline(std::string_view text, size_t max_chars = 120);
+
+// Follows keys through objects; null where one is missing.
+base::Json at(const base::Json& value, std::initializer_list<const char*> keys);
 
 // Figures for people: null is "not measured".
 std::string figure(const base::Json& value, int decimals = 3);
