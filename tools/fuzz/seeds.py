@@ -34,6 +34,18 @@ def joined(*parts):
     return b"\n%%\n".join(parts)
 
 
+def tokenizer(merges):
+    """The bytes in the byte-level alphabet, and tokens that merges make of them."""
+    printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    letters = [chr(b) for b in printable] + [chr(256 + i) for i in range(256 - len(printable))]
+    special = ["<pad>", "<bos>", "<eos>", "<unk>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"]
+    tokens = special + letters + [a + b for a, b in merges]
+    return text({
+        "version": "1.0", "normalizer": None, "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False},
+        "added_tokens": [{"id": i, "content": name, "special": True} for i, name in enumerate(special)],
+        "model": {"type": "BPE", "ignore_merges": False, "vocab": {token: i for i, token in enumerate(tokens)}, "merges": merges}})
+
+
 def tar(files):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
@@ -70,15 +82,17 @@ def seeds(options):
                 {"question": "q", "choices": {"text": ["x", "y"], "label": ["A", "B"]}, "answerKey": "B"}, {"question": "q", "subject": "s", "choices": ["a", "b", "c", "d"], "answer": 0},
                 {"ctx": "c", "endings": ["a", "b", "c", "d"], "label": "0"}, {"goal": "g", "sol1": "a", "sol2": "b", "label": 1}, {"passage": "p", "question": "q", "answer": True},
                 {"sentence": "the _ is", "option1": "a", "option2": "b", "answer": "1"}):
-        yield "task_rows", b"\2" + text(row)
-        yield "task_rows", b"\3" + text([row, row])
-    yield "task_rows", b"\4" + b"q,a,b,c,d,A\n\"x,\"\"y\",a,b,c,d,D\n"
+        yield "benchmark", b"\0" + text(row)
+        yield "benchmark", b"\1" + text([row, row])
+    yield "benchmark", b"\2" + b"q,a,b,c,d,A\n\"x,\"\"y\",a,b,c,d,D\n"
 
     root = pathlib.Path(__file__).resolve().parents[2]
     for preset in sorted((root / "presets").glob("*.json"))[:6]:
         yield "preset", preset.read_bytes()
     yield "preset", text({"name": "mine", "label": "l", "description": "d", "values": {"n_layer": 2, "n_embd": 64, "base_lr": 1e-3, "gate_profile": "release"}})
 
+    yield "tokenizer_file", tokenizer([])
+    yield "tokenizer_file", tokenizer([["a", "b"], ["ab", "c"], ["\u0120", "t"]])
     for path in options.tokenizer:
         yield "tokenizer_file", pathlib.Path(path).read_bytes()
 
