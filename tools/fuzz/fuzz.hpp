@@ -8,7 +8,9 @@
 #include <string_view>
 #include <vector>
 
+#include "picochat/base/digest.hpp"
 #include "picochat/base/error.hpp"
+#include "picochat/base/json.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace picochat::fuzz {
@@ -50,6 +52,17 @@ inline std::vector<std::string_view> parts_of(std::string_view text, size_t coun
 inline const test::TemporaryFolder& folder() {
   static const test::TemporaryFolder folder;
   return folder;
+}
+
+// An artifact of these files, whose digests are right. Without the threads and syncs of write_manifest().
+inline std::filesystem::path write_artifact(const std::string& kind, const std::vector<const char*>& names, const std::vector<std::string_view>& parts) {
+  base::Json manifest{{"kind", kind}, {"files", base::Json::object()}};
+  for (size_t i = 0; i < names.size(); ++i) {
+    folder().write(std::string("artifact/") + names[i], parts[i]);
+    manifest["files"][names[i]] = {{"bytes", parts[i].size()}, {"sha256", base::sha256(parts[i]).hex()}};
+  }
+  folder().write("artifact/manifest.json", manifest.dump());
+  return folder() / "artifact";
 }
 
 }  // namespace picochat::fuzz

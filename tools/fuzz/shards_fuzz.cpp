@@ -4,14 +4,10 @@
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace picochat;
-  const auto& folder = fuzz::folder();
-  const char* const names[] = {"token_shards_manifest.json", "tokens-000000.bin", "tokens-000001.bin", "documents.bin"};
-  const auto parts = fuzz::parts_of(fuzz::text_of(data, size), 4);
-  for (size_t i = 0; i < parts.size(); ++i) folder.write(std::string("shards/") + names[i], parts[i]);
-  std::filesystem::remove(folder / "shards/manifest.json");
-  base::write_manifest(base::real_file_system(), folder / "shards", train::kShardsKind);
+  const auto folder = fuzz::write_artifact(train::kShardsKind, {"token_shards_manifest.json", "tokens-000000.bin", "tokens-000001.bin", "documents.bin"},
+                                            fuzz::parts_of(fuzz::text_of(data, size), 4));
   fuzz::accepted([&] {
-    const train::TokenShards shards(folder / "shards");
+    const train::TokenShards shards(folder);
     std::vector<int32_t> ids;
     for (int64_t i = 0; i < shards.document_count(); ++i) {
       const int64_t begin = shards.document_start(i), end = shards.document_end(i);
