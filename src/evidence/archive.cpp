@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <set>
 
 #include "picochat/base/error.hpp"
@@ -13,7 +14,7 @@
 // libarchive keeps this beside its table of formats, which names every writer and thereby every compressor. Defined here, the
 // static library gives its tar and gzip alone, and needs no library besides zlib.
 extern "C" void __archive_write_entry_filetype_unsupported(archive* handle, archive_entry* entry, const char* format) {
-  archive_set_error(handle, ARCHIVE_ERRNO_FILE_FORMAT, "%s: %s archives cannot hold entries of this kind", archive_entry_pathname(entry), format);
+  archive_set_error(handle, EINVAL, "%s: %s archives cannot hold entries of this kind", archive_entry_pathname(entry), format);
 }
 
 namespace picochat::evidence {

@@ -72,7 +72,7 @@ Json category_aggregates(const std::vector<Json>& summaries) {
   std::map<std::string, std::vector<Json>> rates;
   for (const Json& summary : summaries)
     if (const Json buckets = at(summary, {"eval", "category_breakdown"}); buckets.is_object())
-      for (const auto& [name, bucket] : buckets.items()) rates[name].push_back(find(bucket, {"pass_rate"}));
+      for (const auto& [name, bucket] : buckets.items()) rates[name].push_back(at(bucket, {"pass_rate"}));
   std::vector<std::pair<std::string, Json>> list;
   for (const auto& [name, values] : rates) list.emplace_back(name, aggregate(values));
   auto mean = [](const Json& a) { return a.at("mean").is_number() ? a.at("mean").get<double>() : 2.0; };
