@@ -5,8 +5,7 @@ find_library(LIBARCHIVE_STATIC libarchive.a)
 add_library(picochat_libarchive INTERFACE)
 target_include_directories(picochat_libarchive SYSTEM INTERFACE ${LIBARCHIVE_INCLUDE_DIR})
 
-set(PICOCHAT_LIBARCHIVE_ALONE FALSE)
-if(LIBARCHIVE_STATIC)
+if(LIBARCHIVE_STATIC AND NOT DEFINED PICOCHAT_LIBARCHIVE_ALONE)
   set(trial ${CMAKE_BINARY_DIR}/libarchive_alone)
   file(WRITE ${trial}/main.cpp "#include <archive.h>\n"
     "extern \"C\" void __archive_write_entry_filetype_unsupported(archive*, archive_entry*, const char*) {}\n"
@@ -15,7 +14,7 @@ if(LIBARCHIVE_STATIC)
   try_compile(PICOCHAT_LIBARCHIVE_ALONE ${trial} SOURCES ${trial}/main.cpp LINK_LIBRARIES ${LIBARCHIVE_STATIC} ZLIB::ZLIB
     CMAKE_FLAGS -DINCLUDE_DIRECTORIES=${LIBARCHIVE_INCLUDE_DIR})
 endif()
-if(PICOCHAT_LIBARCHIVE_ALONE)
+if(LIBARCHIVE_STATIC AND PICOCHAT_LIBARCHIVE_ALONE)
   target_link_libraries(picochat_libarchive INTERFACE ${LIBARCHIVE_STATIC} ZLIB::ZLIB)
 else()
   find_library(LIBARCHIVE_SHARED archive REQUIRED)

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <set>
+#include <utility>
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
