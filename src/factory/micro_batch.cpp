@@ -24,8 +24,7 @@ int64_t training_bytes(const gate::RunOptions& o, const gate::ModelConfig& confi
     bytes = (16 + average) * layout.size() / ranks + 2 * 4 * (units[0].size + largest.size);  // gathered weights and their gradients
     computed = units[0].decay_size + largest.decay_size;
   } else {
-    const int64_t moments = o.distributed_strategy == "zero1" ? 8 / ranks : 8;
-    bytes = (8 + moments + average) * layout.size();  // parameters, gradients, two moments
+    bytes = (8 + average) * layout.size() + 8 * layout.size() / (o.distributed_strategy == "zero1" ? ranks : 1);  // parameters, gradients; two moments
   }
   if (compute.dtype == at::kBFloat16) bytes += 2 * computed;
   return bytes + model::Transformer::arena_bytes(config, rows, config.context_size, true, compute);
