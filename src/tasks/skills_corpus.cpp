@@ -21,6 +21,7 @@ using base::Path;
 constexpr const char* kMath = "skills_math";
 constexpr const char* kSpelling = "skills_spelling";
 constexpr const char* kChoice = "skills_choice";
+constexpr const char* kFacts = "skills_facts";
 constexpr int64_t kAttempts = 12;  // draws before a repeated drill is let through
 
 // Operands uniform over 0 to 999 (factors over 2 to 12); a problem of the eval side is drawn again.
@@ -91,6 +92,21 @@ std::string choice_drill(base::Random& random) {
   return cat(out, " ", fill(pick(random, kEndings), {{"l", std::string(1, static_cast<char>('A' + right))}, {"t", fact.answer}}));
 }
 
+// A handful of facts of either side, told.
+std::string fact_drill(base::Random& random) {
+  static const std::vector<Fact> all = [] {
+    std::vector<Fact> out = facts(Side::kTrain);
+    out.insert(out.end(), facts(Side::kEval).begin(), facts(Side::kEval).end());
+    return out;
+  }();
+  std::string out;
+  for (int i = 0; i < 5; ++i) {
+    const Fact& fact = pick(random, all);
+    out += cat(i ? " " : "", statement_of(fact, random.below(8)));
+  }
+  return out;
+}
+
 // Shards of an earlier call; whatever else the folder holds stays.
 void remove_shards(base::FileSystem& files, const Path& folder) {
   if (!std::filesystem::exists(folder)) return;
@@ -121,17 +137,19 @@ std::string markdown(const Json& report) {
   std::string out = cat("# Skills corpus\n\n", report["total_rows"].get<int64_t>(), " drills, ", report["characters_written"].get<int64_t>(),
                         " characters, seed ", report["seed"].get<int64_t>(), ", in `", report["output_path"].get<std::string>(), "`.\n\n| category | drills |\n| --- | ---: |\n");
   for (const auto& [category, count] : report["categories"].items()) out += cat("| ", category, " | ", count.get<int64_t>(), " |\n");
-  out += cat("\nHeld out, so never in a drill: ", report["heldout_words_excluded"].get<int64_t>(), " words, ", report["heldout_facts_excluded"].get<int64_t>(),
+  out += cat("\nHeld out, so never asked or used in a drill: ", report["heldout_words_excluded"].get<int64_t>(), " words, ", report["heldout_facts_excluded"].get<int64_t>(),
              " facts, and a fifth of all arithmetic problems.\n");
+  if (const int64_t told = report["heldout_facts_stated"].get<int64_t>())
+    out += cat("Those facts are told all the same, as statements in words that no question uses (rows skills_facts): ", told, " held-out facts. A choice score is then of told knowledge, not of knowledge found in text.\n");
   return out;
 }
 
 }  // namespace
 
-void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_rows, uint64_t seed,
-                    const std::function<void(std::string_view, std::string_view)>& drill) {
-  const auto total = static_cast<uint64_t>(math_rows + spelling_rows + choice_rows);
+void for_each_drill(const DrillRows& rows, uint64_t seed, const std::function<void(std::string_view, std::string_view)>& drill) {
+  const auto total = static_cast<uint64_t>(rows.math + rows.spelling + rows.choice + rows.facts);
   if (total == 0) return;
+  const int64_t words = rows.math, choices = words + rows.spelling, told = choices + rows.choice;  // where each kind begins
   // A permutation orders the drills; each is a function of its own number and of how often what it drew was already
   // there. A family with few different drills (small products, short words) hands its turn to the next kind.
   base::Permutation order(total, seed);
@@ -141,12 +159,13 @@ void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_row
     std::string text;
     for (int64_t attempt = 0; attempt < kAttempts; ++attempt) {
       base::Random random(seed, "tasks.skills_corpus", static_cast<uint64_t>(index) << 20 | static_cast<uint64_t>(attempt) << 14);
-      if (index < math_rows) text = math_drill(random, index + attempt);
-      else if (index < math_rows + spelling_rows) text = spelling_drill(random, index - math_rows + attempt);
-      else text = choice_drill(random);
+      if (index < words) text = math_drill(random, index + attempt);
+      else if (index < choices) text = spelling_drill(random, index - words + attempt);
+      else if (index < told) text = choice_drill(random);
+      else text = fact_drill(random);
       if (seen.insert(base::hash64(text)).second) break;
     }
-    drill(text, index < math_rows ? kMath : index < math_rows + spelling_rows ? kSpelling : kChoice);
+    drill(text, index < words ? kMath : index < choices ? kSpelling : index < told ? kChoice : kFacts);
   }
 }
 
@@ -158,6 +177,7 @@ const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options() {
     out.add("math_rows", &O::math_rows, "arithmetic drills").at_least(0);
     out.add("spelling_rows", &O::spelling_rows, "spelling drills").at_least(0);
     out.add("choice_rows", &O::choice_rows, "choice drills").at_least(0);
+    out.add("fact_rows", &O::fact_rows, "rows of five facts told as statements, held-out facts too; no question's wording").at_least(0);
     out.add("seed", &O::seed, "another seed gives other drills; what is held out stays").at_least(0);
     out.add("force", &O::force, "overwrite an earlier corpus");
     out.add("json", &O::json, "print the report as JSON");
@@ -183,8 +203,8 @@ corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCor
   if (!existing.empty() && !options.force) {
     throw base::bad_input({.what = "files of an earlier call are in the way", .where = base::join(existing, ", "), .remedy = "--force overwrites them"});
   }
-  if (options.math_rows + options.spelling_rows + options.choice_rows == 0) {
-    throw base::usage_error({.what = "no drills were asked for", .remedy = "give --math-rows, --spelling-rows or --choice-rows"});
+  if (options.math_rows + options.spelling_rows + options.choice_rows + options.fact_rows == 0) {
+    throw base::usage_error({.what = "no drills were asked for", .remedy = "give --math-rows, --spelling-rows, --choice-rows or --fact-rows"});
   }
 
   std::map<std::string, int64_t> categories;
@@ -197,7 +217,7 @@ corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCor
         files, corpus::DocumentShardWriter::Options{.folder = *options.documents_dir, .rows_per_shard = options.rows_per_shard});
   }
   int64_t row = 0;
-  for_each_drill(options.math_rows, options.spelling_rows, options.choice_rows, static_cast<uint64_t>(options.seed),
+  for_each_drill({options.math_rows, options.spelling_rows, options.choice_rows, options.fact_rows}, static_cast<uint64_t>(options.seed),
                  [&](std::string_view drill, std::string_view category) {
                    ++categories[std::string(category)];
                    characters += static_cast<int64_t>(drill.size()) + 1;  // all ASCII
@@ -220,6 +240,7 @@ corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCor
                  {"recipe_path", name(options.recipe_out)}, {"base_corpus", name(options.base_corpus)}, {"total_rows", row},
                  {"categories", categories}, {"characters_written", characters}, {"seed", options.seed},
                  {"heldout_words_excluded", spelling_words(Side::kEval).size()}, {"heldout_facts_excluded", facts(Side::kEval).size()},
+                 {"heldout_facts_stated", options.fact_rows > 0 ? facts(Side::kEval).size() : 0},
                  {"documents_dir", name(options.documents_dir)}, {"num_shards", shards}, {"rows_per_shard", options.rows_per_shard}};
   base::write_file(files, report_path, markdown(report));
   base::write_file(files, json_path, base::dump(report) + "\n");

@@ -209,7 +209,7 @@ TEST_F(Honesty, OwnPackAndOwnDrillsPass) {
   chat_ = tasks::to_jsonl(pack.chat);
   eval_ = tasks::to_jsonl(pack.eval);
   documents_.clear();
-  tasks::for_each_drill(15000, 15000, 3000, 42, [&](std::string_view drill, std::string_view) {
+  tasks::for_each_drill({15000, 15000, 3000, 20000}, 42, [&](std::string_view drill, std::string_view) {
     if (documents_.empty() || documents_.back().size() > 20000) documents_.emplace_back();
     documents_.back() += cat(drill, "\n");
   });

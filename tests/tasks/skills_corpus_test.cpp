@@ -22,7 +22,7 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
   static const std::regex sum(R"(^(?:The sum of )?(\d+) (?:\+|plus|and) (\d+) (?:=|is) (\d+)\.$)");
   static const std::regex letters(R"(^The letters of (\w+) are ([\w ]+)\.$)");
   int64_t sums = 0, spelled = 0;
-  for_each_drill(20000, 20000, 4000, 42, [&](std::string_view drill, std::string_view category) {
+  for_each_drill({20000, 20000, 4000}, 42, [&](std::string_view drill, std::string_view category) {
     ++categories[std::string(category)];
     std::smatch match;
     std::string text(drill);
@@ -49,9 +49,27 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
 
 TEST(SkillsCorpus, AModestCorpusHasNoDrillTwice) {
   std::set<std::string> seen;
-  for_each_drill(16000, 4000, 1500, 42, [&](std::string_view drill, std::string_view) {
+  for_each_drill({16000, 4000, 1500}, 42, [&](std::string_view drill, std::string_view) {
     EXPECT_TRUE(seen.insert(std::string(drill)).second) << drill;
   });
+}
+
+TEST(SkillsCorpus, FactsAreToldInWordsThatNoQuestionUses) {
+  std::string told;
+  for_each_drill({0, 0, 0, 4000}, 42, [&](std::string_view drill, std::string_view category) {
+    EXPECT_EQ(category, "skills_facts");
+    EXPECT_EQ(drill.find_first_of("?{\n"), std::string_view::npos) << drill;
+    told += base::cat(drill, "\n");
+  });
+  for (Side side : {Side::kTrain, Side::kEval})
+    for (const Fact& fact : facts(side)) {
+      EXPECT_NE(told.find(statement_of(fact, 0)), std::string::npos) << statement_of(fact, 0);
+      for (uint64_t wording = 0; wording < 2; ++wording)
+        for (Side asked : {Side::kTrain, Side::kEval}) {
+          std::string question = question_of(fact, asked, wording);
+          EXPECT_EQ(told.find(question.substr(0, question.size() - 1)), std::string::npos) << question;
+        }
+    }
 }
 
 TEST(SkillsCorpus, WritesTextOrShardsTheSameEachTime) {

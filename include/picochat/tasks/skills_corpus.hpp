@@ -1,5 +1,6 @@
 // `data skills-corpus`: pretraining drills in arithmetic, spelling and choice. What the eval rows of
-// any task pack may ask (held-out problems, words and facts) never occurs in a drill, whatever the seeds.
+// any task pack may ask (held-out problems, words and facts) never occurs in a drill, whatever the seeds. Only with
+// fact_rows are all facts told, those held out too: as statements in words that no question uses, never as a question.
 #pragma once
 
 #include <functional>
@@ -15,7 +16,7 @@ namespace picochat::tasks {
 
 struct SkillsCorpusOptions {
   std::string out;
-  int64_t math_rows = 50000, spelling_rows = 50000, choice_rows = 10000;
+  int64_t math_rows = 50000, spelling_rows = 50000, choice_rows = 10000, fact_rows = 0;
   int64_t seed = 42;
   bool force = false;
   std::optional<std::string> base_corpus;    // put first in the recipe
@@ -27,8 +28,11 @@ struct SkillsCorpusOptions {
 const base::OptionTable<SkillsCorpusOptions>& skills_corpus_options();
 corpus::CommandOutput run_skills_corpus(base::FileSystem& files, const SkillsCorpusOptions& options);
 
-// The drills in their shuffled order; category is skills_math, skills_spelling or skills_choice.
-void for_each_drill(int64_t math_rows, int64_t spelling_rows, int64_t choice_rows, uint64_t seed,
+// The drills in their shuffled order; category is skills_math, skills_spelling, skills_choice or skills_facts.
+struct DrillRows {
+  int64_t math = 0, spelling = 0, choice = 0, facts = 0;
+};
+void for_each_drill(const DrillRows& rows, uint64_t seed,
                     const std::function<void(std::string_view text, std::string_view category)>& drill);
 
 }  // namespace picochat::tasks

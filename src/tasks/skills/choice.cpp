@@ -125,6 +125,11 @@ std::string question_of(const Fact& fact, Side side, uint64_t wording) {
   return capitalized(base::replace_all(texts[wording % texts.size()], "{}", fact.subject));
 }
 
+std::string statement_of(const Fact& fact, uint64_t wording) {
+  std::vector<std::string> texts = parts(fact_bank()[fact.relation].statements, "|");
+  return capitalized(base::replace_all(base::replace_all(texts[wording % texts.size()], "{}", fact.subject), "{a}", fact.answer));
+}
+
 std::vector<Task> choice_tasks(const TaskRequest& request, TakenPrompts& taken) {
   base::Random random(request.seed, "tasks.choice");
   std::vector<Fact> bank = facts(request.side);

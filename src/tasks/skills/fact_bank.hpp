@@ -14,12 +14,13 @@ enum class WrongAnswers {
 
 // One kind of question. `facts` is "subject=answer; subject=answer"; an answer may bring its own wrong
 // ones, "answer/wrong/wrong/wrong". "{}" in a question stands for the subject. Training rows ask by
-// `train_questions`, eval rows by `eval_questions` ("|" between wordings).
+// `train_questions`, eval rows by `eval_questions` ("|" between wordings). `statements` tell the fact in words of neither; "{a}" is the answer.
 struct Relation {
   const char* name;
   const char* subject;  // the category is bench_choice_<subject>
   const char* train_questions;
   const char* eval_questions;
+  const char* statements;
   const char* facts;
   WrongAnswers wrong = WrongAnswers::kSameRelation;
   // Relations of one pool ask about the same pairs from two sides ("after March" and "before April");

@@ -8,6 +8,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "tool", .subject = "everyday",
        .train_questions = "What do you use to {}?|Which thing helps you to {}?",
        .eval_questions = "You want to {}. What do you take?",
+       .statements = "People use {a} to {}.|{a} helps anyone who has to {}.",
        .facts =
            "cut paper=scissors; drive in a nail=a hammer; turn a screw=a screwdriver; sweep the floor=a broom; "
            "dig a hole in the garden=a shovel; eat soup=a spoon; brush your teeth=a toothbrush; lock a door=a key; "
@@ -21,6 +22,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "job", .subject = "everyday",
        .train_questions = "Who {}?|Which worker {}?",
        .eval_questions = "Name the worker who {}.",
+       .statements = "{a} {}.|The one who {} is {a}.",
        .facts =
            "bakes bread=a baker; puts out fires=a firefighter; teaches children at school=a teacher; flies a plane=a pilot; "
            "grows crops in fields=a farmer; treats sick animals=a veterinarian; repairs teeth=a dentist; "
@@ -34,6 +36,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "place", .subject = "everyday",
        .train_questions = "Where do you go to {}?",
        .eval_questions = "Someone wants to {}. Which place is right?",
+       .statements = "{a} is where people {}.|To {}, people go to {a}.",
        .facts =
            "borrow books=a library; see a film=a cinema; catch a train=a railway station; board a plane=an airport; "
            "see lions and elephants in enclosures=a zoo; look at old paintings=a museum; buy bread fresh from the oven=a bakery; swim laps=a swimming pool; "
@@ -44,6 +47,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "color", .subject = "everyday",
        .train_questions = "What color is {}?",
        .eval_questions = "Name the usual color of {}.",
+       .statements = "{} is {a}.|{a} is how {} looks.",
        .facts =
            "a ripe banana=yellow; fresh snow=white; grass in spring=green; a ripe tomato=red; coal=black; "
            "a carrot=orange; a clear sky at noon=blue; chocolate=brown; an elephant=gray; a flamingo=pink; "
@@ -51,11 +55,13 @@ std::span<const Relation> everyday_facts() {
       {.name = "mix", .subject = "everyday",
        .train_questions = "Which color do you get when you mix {} paint?",
        .eval_questions = "You stir {} paint together. Which color appears?",
+       .statements = "{} paint makes {a}.|Mixing {} gives {a}.",
        .facts =
            "blue and yellow=green; red and yellow=orange; red and blue=purple; red and white=pink; black and white=gray"},
       {.name = "sound", .subject = "everyday",
        .train_questions = "Which animal {}?",
        .eval_questions = "Name the animal that {}.",
+       .statements = "{a} {}.|The animal that {}: {a}.",
        .facts =
            "barks=a dog; meows=a cat; moos=a cow; oinks=a pig; neighs=a horse; quacks=a duck; roars=a lion; hoots=an owl; "
            "hisses and has no legs=a snake; croaks in a pond=a frog; crows in the morning=a rooster; bleats and gives wool=a sheep; "
@@ -63,6 +69,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "sport", .subject = "everyday",
        .train_questions = "In which sport do you {}?",
        .eval_questions = "Name the sport in which you {}.",
+       .statements = "In {a} players {}.|They {} in {a}.",
        .facts =
            "hit a ball over a net with a racket=tennis; throw a ball through a high hoop=basketball; "
            "kick a ball into a goal=soccer; hit a puck on ice=ice hockey; roll a heavy ball at pins=bowling; "
@@ -71,6 +78,7 @@ std::span<const Relation> everyday_facts() {
       {.name = "made_from", .subject = "everyday",
        .train_questions = "What is {} made from?",
        .eval_questions = "Pick what people make {} from.",
+       .statements = "{} comes from {a}.|People turn {a} into {}.",
        .facts =
            "bread=flour; butter=cream; paper=wood; a window pane=glass; wine=grapes; chocolate=cocoa beans; a candle=wax; "
            "ketchup=tomatoes; tofu=soybeans; french fries=potatoes; an omelet=eggs; "
@@ -78,12 +86,14 @@ std::span<const Relation> everyday_facts() {
       {.name = "wear", .subject = "everyday",
        .train_questions = "What do you wear on your {}?",
        .eval_questions = "Pick what belongs on your {}.",
+       .statements = "On the {} goes {a}.|{a} goes on the {}.",
        .facts =
            "head against the sun=a hat; hands in the cold=gloves; neck in winter=a scarf; feet outdoors=shoes; "
            "eyes to see better=glasses; finger after a wedding=a ring; wrist to tell the time=a watch; waist to hold up trousers=a belt"},
       {.name = "habit", .subject = "everyday",
        .train_questions = "What {}?",
        .eval_questions = "Decide: what {}?",
+       .statements = "{a}: this {}.|This {}: {a}.",
        .facts =
            "makes the safest password=a long phrase that only you know/your first name/the word password/your birthday; "
            "should you do before you cross a road=look both ways/close your eyes/run at once/read a book; "

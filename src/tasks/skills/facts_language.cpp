@@ -8,6 +8,7 @@ std::span<const Relation> language_facts() {
       {.name = "opposite", .subject = "language",
        .train_questions = "Which word is the opposite of '{}'?|What is the opposite of '{}'?",
        .eval_questions = "Pick the word whose meaning is opposite to '{}'.",
+       .statements = "{} and {a} are opposites.|{} is the reverse of {a}.",
        .facts =
            "hot=cold; up=down; day=night; wet=dry; early=late; full=empty; open=closed; heavy=light; fast=slow; old=young; "
            "rich=poor; strong=weak; thick=thin; tall=short; loud=quiet; happy=sad; clean=dirty; "
@@ -20,6 +21,7 @@ std::span<const Relation> language_facts() {
       {.name = "synonym", .subject = "language",
        .train_questions = "Which word means nearly the same as '{}'?|Which word is closest in meaning to '{}'?",
        .eval_questions = "Pick the word that could stand in place of '{}'.",
+       .statements = "{} says about the same as {a}.|{} and {a} mean alike.",
        .facts =
            "begin=start; end=finish; large=big; tiny=small; quick=speedy; glad=joyful; unhappy=sorrowful; angry=furious; "
            "scared=afraid; tired=weary; smart=clever; shout=yell; jump=leap; look=gaze; speak=talk; gift=present; "
@@ -31,6 +33,7 @@ std::span<const Relation> language_facts() {
       {.name = "rhyme", .subject = "language",
        .train_questions = "Which word rhymes with '{}'?",
        .eval_questions = "Pick the word that ends with the same sound as '{}'.",
+       .statements = "{} and {a} rhyme.|{} sounds like {a} at the end.",
        .facts =
            "cat=hat; dog=frog; tree=bee; house=mouse; light=kite; moon=spoon; star=car; rain=plane; snow=toe; fish=dish; "
            "king=ring; bed=red; book=hook; bell=shell; cake=snake; nose=rose; sock=clock; bear=chair; goat=boat; drum=thumb; "
@@ -39,6 +42,7 @@ std::span<const Relation> language_facts() {
       {.name = "plural", .subject = "language",
        .train_questions = "What is the plural of '{}'?|Which word means more than one {}?",
        .eval_questions = "One {}, two what?",
+       .statements = "A single {}, a lot of {a}.|Several are {a}, one alone is a {}.",
        .facts =
            "mouse=mice; child=children; foot=feet; tooth=teeth; goose=geese; man=men; woman=women; ox=oxen; leaf=leaves; "
            "knife=knives; wolf=wolves; shelf=shelves; half=halves; thief=thieves; loaf=loaves; calf=calves; city=cities; "
@@ -48,6 +52,7 @@ std::span<const Relation> language_facts() {
       {.name = "past", .subject = "language",
        .train_questions = "What is the past tense of '{}'?|Today I {}. Which word fits: yesterday I ...?",
        .eval_questions = "Pick the form of '{}' that tells what happened yesterday.",
+       .statements = "Now they {}, before they {a}.|{} becomes {a} in the past.",
        .facts =
            "go=went; eat=ate; see=saw; take=took; give=gave; come=came; know=knew; grow=grew; throw=threw; fly=flew; "
            "draw=drew; sing=sang; drink=drank; swim=swam; run=ran; sit=sat; write=wrote; ride=rode; drive=drove; "
@@ -59,6 +64,7 @@ std::span<const Relation> language_facts() {
       {.name = "group_name", .subject = "language",
        .train_questions = "What is a group of {} called?",
        .eval_questions = "Pick the word for many {} together.",
+       .statements = "{} together are {a}.|{a} is made of {}.",
        .facts =
            "wolves=a pack; lions=a pride; fish=a school; bees=a swarm; cows=a herd; geese=a gaggle; "
            "ships that sail under one command=a fleet; newborn puppies=a litter; flowers tied in a bunch=a bouquet; "
@@ -67,6 +73,7 @@ std::span<const Relation> language_facts() {
       {.name = "word_class", .subject = "language",
        .train_questions = "What kind of word is {}?",
        .eval_questions = "Decide which kind of word {} is.",
+       .statements = "{} is {a}.|Grammar calls {} {a}.",
        .facts =
            "'table' in 'the table is round'=a noun; 'sing' in 'birds sing'=a verb; 'green' in 'a green leaf'=an adjective; "
            "'slowly' in 'he walks slowly'=an adverb; 'river' in 'the river is wide'=a noun; 'jumped' in 'she jumped'=a verb; "
@@ -77,6 +84,7 @@ std::span<const Relation> language_facts() {
       {.name = "mark", .subject = "language",
        .train_questions = "Which mark {}?",
        .eval_questions = "Name the mark that {}.",
+       .statements = "{a} {}.|The sign that {} is {a}.",
        .facts =
            "ends a question=a question mark; ends a plain statement=a period; shows great surprise at the end of a sentence=an exclamation mark; "
            "separates the things in a list=a comma; shows the missing letter in don't=an apostrophe; "

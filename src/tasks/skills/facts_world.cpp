@@ -8,6 +8,7 @@ std::span<const Relation> world_facts() {
       {.name = "capital", .subject = "world",
        .train_questions = "What is the capital of {}?|Which city is the capital of {}?",
        .eval_questions = "Name the capital city of {}.|The government of {} sits in which capital?",
+       .statements = "The seat of the rulers of {} is {a}.|{} is governed from {a}.",
        .facts =
            "France=Paris; Germany=Berlin; Italy=Rome; Spain=Madrid; Portugal=Lisbon; Greece=Athens; Austria=Vienna; "
            "Hungary=Budapest; Poland=Warsaw; Sweden=Stockholm; Norway=Oslo; Denmark=Copenhagen; Finland=Helsinki; "
@@ -22,6 +23,7 @@ std::span<const Relation> world_facts() {
       {.name = "continent", .subject = "world",
        .train_questions = "On which continent is {}?|Which continent does {} belong to?",
        .eval_questions = "Name the continent where {} lies.|If you travel to {}, which continent do you visit?",
+       .statements = "{} lies in {a}.|{} is a country of {a}.",
        .facts =
            "Nigeria=Africa; Algeria=Africa; Madagascar=Africa; Tanzania=Africa; Angola=Africa; Libya=Africa; Mali=Africa; "
            "Namibia=Africa; Rwanda=Africa; Botswana=Africa; India=Asia; Laos=Asia; Malaysia=Asia; Sri Lanka=Asia; "
@@ -34,6 +36,7 @@ std::span<const Relation> world_facts() {
       {.name = "language", .subject = "world",
        .train_questions = "Which language do most people in {} speak?",
        .eval_questions = "What is the main language spoken in {}?",
+       .statements = "In {} people talk {a}.|{a} is heard all over {}.",
        .facts =
            "Brazil=Portuguese; Austria=German; Mexico=Spanish; Egypt=Arabic; Iran=Persian; Japan=Japanese; Sweden=Swedish; "
            "Poland=Polish; Greece=Greek; Hungary=Hungarian; Turkey=Turkish; Vietnam=Vietnamese; Thailand=Thai; "
@@ -42,6 +45,7 @@ std::span<const Relation> world_facts() {
       {.name = "landmark", .subject = "world",
        .train_questions = "In which country is {}?|Which country would you visit to see {}?",
        .eval_questions = "{} can be found in which country?",
+       .statements = "{} stands in {a}.|{a} has {}.",
        .facts =
            "the Eiffel Tower=France; the Colosseum=Italy; the Taj Mahal=India; the Great Wall=China; the Acropolis=Greece; "
            "Mount Fuji=Japan; Big Ben=the United Kingdom; the Statue of Liberty=the United States; Machu Picchu=Peru; "
@@ -52,12 +56,14 @@ std::span<const Relation> world_facts() {
       {.name = "currency", .subject = "world",
        .train_questions = "Which money is used in {}?",
        .eval_questions = "People in {} pay with which currency?",
+       .statements = "{} has the {a} for money.|Shops in {} take the {a}.",
        .facts =
            "Japan=yen; India=rupee; Russia=ruble; Poland=zloty; Switzerland=franc; Thailand=baht; Sweden=krona; "
            "South Korea=won; Turkey=lira; Israel=shekel; Brazil=real; Vietnam=dong; China=yuan; Hungary=forint; Germany=euro"},
       {.name = "next_month", .subject = "world",
        .train_questions = "Which month comes right after {}?|What month follows {}?",
        .eval_questions = "When {} is over, which month begins?",
+       .statements = "{} gives way to {a}.|{}, then {a}.",
        .facts =
            "January=February; February=March; March=April; April=May; May=June; June=July; July=August; August=September; "
            "September=October; October=November; November=December; December=January",
@@ -65,6 +71,7 @@ std::span<const Relation> world_facts() {
       {.name = "previous_month", .subject = "world",
        .train_questions = "Which month comes right before {}?",
        .eval_questions = "Which month ends on the day before {} begins?",
+       .statements = "{a} gives way to {}.|{a}, then {}.",
        .facts =
            "February=January; March=February; April=March; May=April; June=May; July=June; August=July; September=August; "
            "October=September; November=October; December=November; January=December",
@@ -72,6 +79,7 @@ std::span<const Relation> world_facts() {
       {.name = "next_day", .subject = "world",
        .train_questions = "Which day comes right after {}?|What day follows {}?",
        .eval_questions = "If today is {}, what day is tomorrow?",
+       .statements = "{} ends and {a} begins.|{}, then {a}.",
        .facts =
            "Monday=Tuesday; Tuesday=Wednesday; Wednesday=Thursday; Thursday=Friday; Friday=Saturday; Saturday=Sunday; "
            "Sunday=Monday",
@@ -79,6 +87,7 @@ std::span<const Relation> world_facts() {
       {.name = "previous_day", .subject = "world",
        .train_questions = "Which day comes right before {}?",
        .eval_questions = "If today is {}, what day was yesterday?",
+       .statements = "{a} ends and {} begins.|{a}, then {}.",
        .facts =
            "Tuesday=Monday; Wednesday=Tuesday; Thursday=Wednesday; Friday=Thursday; Saturday=Friday; Sunday=Saturday; "
            "Monday=Sunday",
@@ -86,6 +95,7 @@ std::span<const Relation> world_facts() {
       {.name = "how_many", .subject = "numbers",
        .train_questions = "How many {}?",
        .eval_questions = "Choose the right number: how many {}?",
+       .statements = "{a} {}.|The number is {a}: {}.",
        .facts =
            "minutes are in an hour=60; seconds are in a minute=60; hours are in a day=24; days are in a week=7; "
            "months are in a year=12; weeks are in a year=52; years are in a century=100; years are in a decade=10; "
@@ -102,6 +112,7 @@ std::span<const Relation> world_facts() {
       {.name = "legs", .subject = "numbers",
        .train_questions = "How many legs does {} have?",
        .eval_questions = "Count the legs of {}. How many are there?",
+       .statements = "{} walks on {a} legs.|Of legs, {} has {a}.",
        .facts =
            "a spider=8; an ant=6; a bee=6; a dog=4; a horse=4; a chicken=2; a snake=0; a scorpion=8; a fly=6; an ostrich=2; "
            "a frog=4; a worm=0",
@@ -109,6 +120,7 @@ std::span<const Relation> world_facts() {
       {.name = "sides", .subject = "numbers",
        .train_questions = "How many sides does {} have?",
        .eval_questions = "Count the sides of {}. How many are there?",
+       .statements = "{} is drawn with {a} sides.|Of sides, {} has {a}.",
        .facts =
            "a triangle=3; a square=4; a pentagon=5; a hexagon=6; an octagon=8; a rectangle=4; a heptagon=7; a decagon=10; "
            "a rhombus=4; a nonagon=9; a trapezoid=4",
@@ -116,6 +128,7 @@ std::span<const Relation> world_facts() {
       {.name = "roman", .subject = "numbers",
        .train_questions = "Which number does the Roman numeral {} stand for?",
        .eval_questions = "Read the Roman numeral {}. Which number is it?",
+       .statements = "{} is {a} in Roman writing.|Romans wrote {} for {a}.",
        .facts =
            "II=2; III=3; IV=4; V=5; VI=6; VII=7; VIII=8; IX=9; X=10; XI=11; XII=12; XIV=14; XV=15; XIX=19; XX=20; XXX=30; "
            "XL=40; L=50; XC=90; C=100",

@@ -70,6 +70,8 @@ struct Fact {
 const std::vector<Fact>& facts(Side side);
 // "What is the capital of France?", with the subject in place and a capital first letter.
 std::string question_of(const Fact& fact, Side side, uint64_t wording);
+// "Australia is governed from Canberra.": the fact told, in words that no question uses.
+std::string statement_of(const Fact& fact, uint64_t wording);
 std::vector<Task> choice_tasks(const TaskRequest& request, TakenPrompts& taken);
 
 // ---- identity ----
