@@ -26,14 +26,14 @@ opening() {
     printf "; sanity measures it on this host\n" }' >&2
 }
 
-# step NAME COMMAND...: runs it once, through tee into logs/NAME.log.
+# step NAME COMMAND...: runs it once, through tee into logs/NAME.log. accepted=CODE: an exit code that is no failure.
 step() {
   local name=$1 status=0
   shift
   if [[ -e $logs/done/$name ]]; then say "-- $name: done before"; return; fi
   say "== $name: $*"
   "$@" 2>&1 | tee -a "$logs/$name.log" || status=${PIPESTATUS[0]}
-  if ((status != 0)); then
+  if ((status != 0 && status != ${accepted:-0})); then
     say "-- $name stopped with exit code $status; the lines above and $logs/$name.log say why. The same command goes on from here."
     exit "$status"
   fi
@@ -82,9 +82,9 @@ benchmark() {
 }
 
 publish() {
-  step bundle "$PICOCHAT" run bundle --run-dir "$run" --out "$name.tgz" --logs-dir "$logs" --strict
-  step verify "$PICOCHAT" run verify "$name.tgz"
-  step export "$PICOCHAT" export hf --checkpoint "$run/sft/checkpoint" --tokenizer "$run/tokenizer.json" --out-dir "exports/$name" --model-name "$name" --license mit \
-    --dataset-summary "Bounded HuggingFaceTB/smollm-corpus fineweb-edu-dedup + cosmopedia-v2 pack." --eval-summary "See the attached evidence: summary, gate, eval and honesty reports."
+  step "bundle${suffix:-}" "$PICOCHAT" run bundle --run-dir "$run" --out "$name.tgz" --logs-dir "$logs" --strict
+  step "verify${suffix:-}" "$PICOCHAT" run verify "$name.tgz"
+  step "export${suffix:-}" "$PICOCHAT" export hf --checkpoint "$run/sft/checkpoint" --tokenizer "$run/tokenizer.json" --out-dir "exports/$name" --model-name "$name" --license "${license:-mit}" \
+    --dataset-summary "${summary:-Bounded HuggingFaceTB/smollm-corpus fineweb-edu-dedup + cosmopedia-v2 pack.}" --eval-summary "See the attached evidence: summary, gate, eval and honesty reports."
   say "done: $name.tgz and exports/$name; to publish: $PICOCHAT export hf ... --push-to-hub --repo-id NAME/$name (an approved run only)"
 }

@@ -26,7 +26,7 @@ std::vector<std::string> names() {
 }
 
 TEST(Presets, AllAreThereSmallestFirst) {
-  EXPECT_THAT(names(), ElementsAre("smoke", "pico", "tiny-cpu", "mps-local", "small", "medium", "climbmix-pilot", "h100-pilot", "h100-100m",
+  EXPECT_THAT(names(), ElementsAre("smoke", "pico", "tiny-cpu", "mps-local", "small", "proof-cpu", "medium", "climbmix-pilot", "h100-pilot", "proof-gpu", "h100-100m",
                                    "h100-100m-ddp8", "h100-100m-stock", "h200-1b-ddp8", "h200-1b-ddp8-stock"));
   for (const auto& preset : load_presets()) {
     EXPECT_FALSE(preset.label.empty() || preset.description.empty()) << preset.name;
@@ -42,7 +42,7 @@ TEST(Presets, EmbeddedOnesAreTheFiles) {
 }
 
 TEST(Presets, ParameterCounts) {
-  const std::map<std::string, int64_t> expected{{"smoke", 50'144}, {"h100-pilot", 15'536'256}, {"h100-100m", 106'969'856},
+  const std::map<std::string, int64_t> expected{{"smoke", 50'144}, {"proof-cpu", 1'165'312}, {"h100-pilot", 15'536'256}, {"proof-gpu", 15'536'256}, {"h100-100m", 106'969'856},
                                                 {"h100-100m-ddp8", 106'969'856}, {"small", 1'122'048}, {"medium", 3'455'552},
                                                 {"climbmix-pilot", 5'820'992}, {"mps-local", 1'055'360}, {"h200-1b-ddp8", 1'120'985'088},
                                                 {"h100-100m-stock", 106'982'144}, {"h200-1b-ddp8-stock", 1'121'034'240}};
@@ -58,6 +58,7 @@ TEST(Presets, EachPassesItsOwnPreflight) {
     const auto run = resolved(name);
     PreflightFacts facts = good_facts(run, for_gpu(run.options) ? "cuda" : "cpu");
     if (name == "tiny-cpu") facts.chat->examples = 1600;
+    if (name.starts_with("proof-")) facts.chat->examples = 12'000;  // as scripts/runbooks/proof.sh makes
     facts.training_starts = true;
     const Preflight p = judge_preflight(facts, run.options);
     EXPECT_EQ(p.status, "ready") << name << ": " << p.summary << "\n" << preflight_table(p);
@@ -97,6 +98,19 @@ TEST(Presets, TinyCpuFitsItsFiveMinutes) {
   constexpr double kTokensPerSecond = 28'000;  // measured on two cores at this shape
   EXPECT_LT(static_cast<double>(budget.base_planned_tokens) / kTokensPerSecond, 125);
   EXPECT_LT(static_cast<double>(run.options.sft_steps * budget.sft_effective_batch_size * run.options.context_size) / kTokensPerSecond, 80);
+}
+
+TEST(Presets, TheProofIsJudgedAsAReleaseWithinItsTime) {
+  // Tokens a second: two quiet cores at 0.82M parameters train 28,000; one H100 at this shape well over 1M.
+  for (const auto& [name, tokens_per_second, minutes] : {std::tuple{"proof-cpu", 28'000 * 0.82 / 1.17, 120.0}, std::tuple{"proof-gpu", 1e6, 8.0}}) {
+    const auto run = resolved(name);
+    const Budget budget = compute_budget(run.options, {});
+    EXPECT_EQ(run.options.long_run_gate_profile, "skill_release");
+    EXPECT_GE(budget.planned_to_target_ratio, 1.0) << name;
+    EXPECT_EQ(budget.target_param_data_ratio, 20);
+    const auto sft = static_cast<double>(run.options.sft_steps * budget.sft_effective_batch_size * run.options.context_size);
+    EXPECT_LT((static_cast<double>(budget.base_planned_tokens) + sft) / tokens_per_second / 60, minutes * 0.7) << name << ": the rest is for scoring";
+  }
 }
 
 class PresetFolder : public ::testing::Test {
