@@ -71,7 +71,7 @@ clean() {
 }
 
 recipe() {  # FOLDER: the corpus, with what is known of its sources
-  awk -F'\t' -v folder="$1" 'NR > 1 { printf "%s{\"path\": \"%s/clean/%s/documents\", \"label\": \"%s\", \"license\": \"%s\", \"origin\": \"package %s %s\", \"revision\": \"sha256:%s\"}", NR > 2 ? ",\n " : "{\"name\": \"proof\", \"sources\": [\n ", folder, $1, $1, $3, $1, $2, $4 }
+  awk -F'\t' -v folder="$1" 'NR > 1 { printf "%s{\"path\": \"%s/clean/%s/documents\", \"label\": \"%s\", \"license\": \"%s\", \"origin\": \"package %s %s\", \"revision\": \"sha256:%s\"}", (NR > 2 ? ",\n " : "{\"name\": \"proof\", \"sources\": [\n "), folder, $1, $1, $3, $1, $2, $4 }
     END { printf ",\n {\"path\": \"%s/drills\", \"label\": \"drills\", \"license\": \"MIT\", \"origin\": \"picochat data skills-corpus\", \"revision\": \"seed 42\"}]}\n", folder }' "$sources/sources.tsv"
 }
 
@@ -83,7 +83,8 @@ step drills "$PICOCHAT" data skills-corpus --out "$sources/drills.txt" --documen
 write "$pack/dataset_pack.json" <<JSON
 {"name": "$name", "description": "Text of Debian packages, and drills.", "corpus": {"recipe": "corpus_recipe.json"}, "chat": "chat.jsonl", "eval": "eval.jsonl"}
 JSON
-write "$pack/corpus_recipe.json" < <(recipe "../$(basename "$sources")")
+recipe "../$(basename "$sources")" >"$pack/corpus_recipe.json.new"
+mv "$pack/corpus_recipe.json.new" "$pack/corpus_recipe.json"
 [[ -e $pack/chat.jsonl ]] || : >"$pack/chat.jsonl"
 [[ -e $pack/eval.jsonl ]] || : >"$pack/eval.jsonl"
 step task-pack "$PICOCHAT" data task-pack --dataset-pack "$pack/dataset_pack.json" --profile release_skills --sft-rows "$sft" --eval-rows "$eval_rows" --skill-answer-style scratchpad --source offline --force
