@@ -143,7 +143,7 @@ function(picochat_fuzz_targets)
       evidence/required.cpp evidence/run_files.cpp evidence/verify.cpp gate/evidence_json.cpp gate/interval.cpp gate/release_gate.cpp
       gate/release_gate_report.cpp gate/reports.cpp gate/skills.cpp gate/status.cpp)
   endforeach()
-  picochat_fuzz(task_rows_fuzz corpus/init_pack.cpp tasks/row_text.cpp tasks/rows.cpp tasks/rows_write.cpp)
+  picochat_fuzz(task_rows_fuzz corpus/pack.cpp tasks/row_text.cpp tasks/rows.cpp tasks/rows_write.cpp)
   picochat_fuzz(benchmark_fuzz ${rows} tasks/benchmark_csv.cpp tasks/benchmark_file.cpp tasks/benchmark_layout.cpp tasks/row_text.cpp tasks/rows.cpp
     tasks/rows_write.cpp)
   foreach(name csv_fuzz jsonl_fuzz packed_fuzz parquet_fuzz)

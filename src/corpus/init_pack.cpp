@@ -40,8 +40,6 @@ Path relative_to(const Path& path, const Path& folder) {
 
 }  // namespace
 
-bool is_placeholder(std::string_view text) { return text.find(kPlaceholderMark) != std::string_view::npos; }
-
 std::vector<Path> init_pack(base::FileSystem& files, const InitPackOptions& options) {
   if (!fs::exists(options.corpus))
     throw base::bad_input({.what = "the corpus does not exist", .where = options.corpus, .expected = "a text file, a .jsonl file, or a folder of them", .remedy = "correct --corpus"});

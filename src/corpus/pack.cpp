@@ -90,6 +90,8 @@ Pack load_pack(const Path& path) {
   return pack;
 }
 
+bool is_placeholder(std::string_view text) { return text.find(kPlaceholderMark) != std::string_view::npos; }
+
 void check_pack_files(const Pack& pack) {
   auto check = [&](const char* key, const Path& path, const char* remedy) {
     if (!std::filesystem::exists(path))

@@ -33,7 +33,7 @@ void answer(http::Exchange& exchange) {
 
 // Runs for the life of the process, which leaves without asking it.
 int port() {
-  static auto* const server = new http::Server("127.0.0.1", 0, {.head_bytes = 2048, .body_bytes = 2048, .request_seconds = 2, .idle_seconds = 2, .write_seconds = 2},
+  static auto* const server = new http::Server("127.0.0.1", 0, {.head_bytes = 2048, .body_bytes = 2048, .request_seconds = 20, .idle_seconds = 20, .write_seconds = 20},
                                                answer, [](const http::Refusal& refusal) { return std::pair<std::string, std::string>("text/plain", refusal.why); });
   static auto* const thread = new std::thread([] { server->run([] { return false; }); });
   (void)thread;
