@@ -15,7 +15,9 @@ Json recorded(const RunFiles& files, const char* path) {
   if (!files.contains(path))
     throw base::bad_input({.what = "this run was not judged", .where = files.where(path), .found = "no such file",
                            .remedy = "run the same `picochat run tiny` command again, or `picochat gate judge --run-dir RUN`"});
-  return base::parse_json(files.read(path), files.where(path));
+  Json json = base::parse_json(files.read(path), files.where(path));
+  if (!json.is_object()) throw base::bad_input({.what = "this is not a report of the gate", .where = files.where(path), .expected = "a JSON object", .remedy = "restore it from a good copy"});
+  return json;
 }
 
 // "digests/tokenizer: recorded ab12..., found cd34..." for every leaf that differs.

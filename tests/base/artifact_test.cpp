@@ -39,7 +39,7 @@ TEST(Artifact, AManifestCannotNameWhatLiesOutside) {
   test::TemporaryFolder place;
   place.write("outside.bin", "abc");
   const std::string abc = sha256("abc").hex();
-  for (const std::string name : {"../outside.bin", "deep/../../outside.bin", (place / "outside.bin").string().c_str()}) {
+  for (const std::string& name : std::vector<std::string>{"../outside.bin", "deep/../../outside.bin", (place / "outside.bin").string()}) {
     place.write("a/manifest.json", cat("{\"kind\": \"kind\", \"files\": {\"", name, "\": {\"bytes\": 3, \"sha256\": \"", abc, "\"}}}"));
     EXPECT_THAT(refusal(place / "a"), HasSubstr("outside its folder")) << name;
   }
