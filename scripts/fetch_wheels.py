@@ -16,6 +16,7 @@ import argparse
 import dataclasses
 import fcntl
 import hashlib
+import importlib.util
 import os
 import pathlib
 import shutil
@@ -82,6 +83,9 @@ def download(wheel, cache):
             return target
         print(f"  {target.name} in the cache is damaged: fetching it again", file=sys.stderr)
         target.unlink()
+    if importlib.util.find_spec("pip") is None:
+        raise SetupError(f"this python3 has no pip, which fetches {wheel.package} {wheel.version}.\n"
+                         f"Install it (apt-get install python3-pip), or put the file there by hand:\n  {target}\n  sha256 {wheel.sha256}")
     with tempfile.TemporaryDirectory(prefix=".download-", dir=cache) as folder:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--only-binary=:all:",
                    "--disable-pip-version-check", "--python-version", "3.11", "--implementation", "cp",

@@ -51,7 +51,9 @@ if spec and spec.submodule_search_locations:
   passed over: torch ${found%% *} of $python (this program needs $wanted)" ;;
   esac
 fi
-[ -n "$torch" ] || stop "LibTorch $wanted was not found on this host$said" "to do:    run $here/bin/picochat-fetch-torch (550 MB, once)," "          or install it for Python: pip install torch==$wanted," "          or set PICOCHAT_TORCH_ROOT to a folder with its lib/"
+size="550 MB"
+[ "$cuda" = 1 ] && size="2.5 GB, with CUDA's libraries"
+[ -n "$torch" ] || stop "LibTorch $wanted was not found on this host$said" "to do:    run $here/bin/picochat-fetch-torch ($size, once; it needs python3 and pip)," "          or install it for Python: pip install torch==$wanted," "          or set PICOCHAT_TORCH_ROOT to a folder with its lib/"
 
 path=$torch/lib
 for folder in "$torch"/../nvidia/*/lib /usr/local/cuda/lib64 /usr/local/cuda/extras/CUPTI/lib64; do
