@@ -43,7 +43,7 @@ endfunction()
 # race_test, for the thread sanitizer: the tests of what works on several threads, with just the sources behind them, so that it
 # builds in minutes. LibTorch itself is not instrumented.
 function(picochat_race_test)
-  set(sources corpus/holdout.cpp gate/model_config.cpp model/determinism.cpp model/parameters.cpp serve/http/exchange.cpp serve/http/message.cpp
+  set(sources corpus/holdout.cpp gate/model_config.cpp model/parameters.cpp serve/http/exchange.cpp serve/http/message.cpp
     serve/http/server.cpp serve/http/socket.cpp tokenizer/base64.cpp tokenizer/bpe_merge.cpp tokenizer/bpe_train.cpp tokenizer/byte_alphabet.cpp
     tokenizer/byte_level.cpp tokenizer/count.cpp tokenizer/encode_stream.cpp tokenizer/file.cpp tokenizer/sentencepiece.cpp
     tokenizer/sentencepiece_file.cpp tokenizer/sentencepiece_train.cpp tokenizer/tokenizer.cpp tokenizer/train.cpp tokenizer/words.cpp train/checkpoint.cpp

@@ -50,7 +50,7 @@ def tar(files):
     out = io.BytesIO()
     with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
         for name, body in files.items():
-            entry = tarfile.TarInfo(name)
+            entry = tarfile.TarInfo("run-1/" + name)
             entry.size = len(body)
             archive.addfile(entry, io.BytesIO(body))
     return out.getvalue()
