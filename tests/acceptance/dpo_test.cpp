@@ -93,6 +93,15 @@ TEST_F(Dpo, ByItselfItResumesAndNamesABadRow) {
   EXPECT_EQ(read_all(root() / "cut/last_checkpoint/manifest.json"), read_all(root() / "whole/last_checkpoint/manifest.json"));
   EXPECT_EQ(metrics(root() / "cut"), metrics(root() / "whole"));
 
+  // Two ranks, each with half of a step's pairs, come to the same.
+  auto ranks = dpo("ranks", {"--threads", "1"}), alone = dpo("alone", {"--grad-accum-steps", "2"});
+  ranks.insert(ranks.begin(), {"launch", "--nproc-per-node", "2", "--"});
+  for (auto* arguments : {&ranks, &alone}) arguments->insert(arguments->end(), {"--max-steps", "6"});
+  for (const auto& arguments : {ranks, alone}) ASSERT_EQ(program.run(arguments).code, 0);
+  const auto shared = base::read_json(at("ranks/dpo_report.json")).at("losses").back(), own = base::read_json(at("alone/dpo_report.json")).at("losses").back();
+  for (const char* key : {"train_loss", "train_accuracy", "val_loss", "val_accuracy", "val_reward_margin"})
+    EXPECT_NEAR(shared.at(key).get<double>(), own.at(key).get<double>(), 1e-3) << key;
+
   const auto adapters = program.run(dpo("adapters", {"--peft", "lora", "--lora-rank", "2"}));
   EXPECT_EQ(adapters.code, 0) << adapters.errors;
   EXPECT_TRUE(std::filesystem::exists(root() / "adapters/checkpoint/adapter_model.safetensors"));
