@@ -26,7 +26,7 @@ std::vector<std::string> names() {
 }
 
 TEST(Presets, AllAreThereSmallestFirst) {
-  EXPECT_THAT(names(), ElementsAre("smoke", "pico", "tiny-cpu", "mps-local", "small", "proof-cpu", "medium", "climbmix-pilot", "h100-pilot", "proof-gpu", "h100-100m",
+  EXPECT_THAT(names(), ElementsAre("smoke", "pico", "tiny-cpu", "mps-local", "small", "proof-cpu", "medium", "climbmix-pilot", "proof-gpu", "h100-pilot", "h100-100m",
                                    "h100-100m-ddp8", "h100-100m-stock", "h200-1b-ddp8", "h200-1b-ddp8-stock"));
   for (const auto& preset : load_presets()) {
     EXPECT_FALSE(preset.label.empty() || preset.description.empty()) << preset.name;
