@@ -59,7 +59,11 @@ Preset parse_preset(const std::string& text, const std::string& where) {
       throw bad_input({.what = cat("a preset must not set ", key), .where = where,
                        .remedy = "paths, the device, the seed and permissions are given on the command line"});
   RunOptions options;
-  run_options().merge(options, preset.values, where);  // names unknown keys and bad values
+  try {
+    run_options().merge(options, preset.values, where);  // names unknown keys and bad values
+  } catch (const base::Error& error) {
+    throw bad_input(error.details());
+  }
   try {
     model_config(options, estimated_vocab_size(options));
   } catch (const base::Error& error) {  // the file is at fault, not the command line

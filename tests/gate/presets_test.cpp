@@ -160,6 +160,14 @@ TEST_F(PresetFolder, NamesWhatIsWrong) {
   write("a.json", R"([1])");
   EXPECT_THAT(refusal(), HasSubstr("object"));
   EXPECT_THROW(load_presets(folder_ / "none"), base::Error);
+  for (const char* values : {R"({"base_lr_decay": "cosin"})", R"({"no_such_option": 1})", R"({"n_layer": 0})"})  // the file is at fault, not the command line
+    try {
+      write("a.json", std::string(R"({"name": "a", "values": )") + values + "}");
+      load_presets(folder_);
+      ADD_FAILURE() << values;
+    } catch (const base::Error& error) {
+      EXPECT_EQ(error.code(), base::ExitCode::kBadInput) << values;
+    }
 }
 
 }  // namespace
