@@ -164,11 +164,16 @@ TEST_F(TrainCommands, ABatchShowsTargetsOneLaterAndOnlyAnswersLearned) {
 }
 
 TEST_F(TrainCommands, WhatIsNotBuiltIsRefusedWithAPointer) {
-  for (const auto& [flag, value, pointer] : {std::tuple("--eval-batches", "5", "--val-tokens"), {"--resume-from", "x", "--out-dir"}, {"--distributed-strategy", "fsdp", "zero1"},
+  for (const auto& [flag, value, pointer] : {std::tuple("--eval-batches", "5", "--val-tokens"), {"--resume-from", "x", "--out-dir"},
                                              {"--xsa-last-n", "2", "leave the flag out"}, {"--precision", "bf16", "float32"}}) {
     const auto outcome = program.run(base("x", "5", {flag, value}));
     EXPECT_EQ(outcome.code, 2) << flag << outcome.errors;
     EXPECT_THAT(outcome.errors, HasSubstr(pointer));
+  }
+  for (const char* strategy : {"zero1", "fsdp"}) {  // whole matrices cannot be cut
+    const auto outcome = program.run(base("x", "5", {"--distributed-strategy", strategy, "--optimizer", "muon"}));
+    EXPECT_EQ(outcome.code, 2) << outcome.errors;
+    EXPECT_THAT(outcome.errors, HasSubstr("use AdamW, or --distributed-strategy ddp"));
   }
   EXPECT_EQ(program.run(base("x", "5", {"--device", "cuda"})).code, 5);
   EXPECT_EQ(program.run({"batch", "inspect", "--tokenizer", path("tokenizer.json")}).code, 2);
