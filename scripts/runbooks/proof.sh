@@ -18,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scale=${PICOCHAT_SCALE:-proof-cpu} name=picochat-$scale-v1 run=runs/$name pack=runs/$name-pack sources=runs/$name-sources
 license=gpl-3.0 summary="Dictionaries, the Jargon File and manuals from Debian packages, with drills and facts told by picochat data skills-corpus; licences in sources.tsv."
-read -r math spelling choice facts sft eval_rows <<<"${PICOCHAT_SKILLS:-110000 60000 20000 20000 12000 700}"
+read -r math spelling choice facts sft eval_rows <<<"${PICOCHAT_SKILLS:-100000 40000 20000 30000 12000 700}"
 model=(--scale "$scale" --device "$device" --precision "$precision" --attn-backend "$attention" ${PICOCHAT_FLAGS:-})
 profile=${PICOCHAT_PROFILE:-skill_release} seeds=${PICOCHAT_SEEDS:-1}
 
@@ -96,6 +96,9 @@ step preview "$PICOCHAT" data preview --dataset-pack "$pack/dataset_pack.json"
 step sanity "$PICOCHAT" sanity preh100 --out-dir "runs/$name-sanity" --device "$device" --precision "$precision" --attn-backend "$attention" --capacity-scale "$scale"
 
 tiny=("$PICOCHAT" run tiny --out-dir "$run" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" "${external[@]}" --long-run-gate-profile "${PICOCHAT_PROFILE:-skill_release}")
+# A short run of the very shape tells preflight this host's speed.
+step dry-run "$PICOCHAT" run tiny --out-dir "$run-dryrun" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" --base-steps "${PICOCHAT_DRY_STEPS:-30}" --base-lr-warmup-steps 5 --sft-steps 1 --sft-lr-warmup-steps 0 --sft-fit-max-rows 20 \
+  --eval-max-new-tokens 1 --long-run-gate-profile research
 always preflight "${tiny[@]}" --preflight-only
 # A blocked verdict is a result too: it is bundled and told.
 if ((seeds > 1)); then tiny+=(--n-seeds "$seeds"); fi

@@ -34,7 +34,7 @@ std::vector<Preset> built_in() {
     presets.push_back(parse_preset(text, cat("presets/", file)));
     presets.back().origin = "built in";
   }
-  std::stable_sort(presets.begin(), presets.end(), [](const Preset& a, const Preset& b) { return size_of(a) < size_of(b); });
+  std::sort(presets.begin(), presets.end(), [](const Preset& a, const Preset& b) { return size_of(a) < size_of(b); });
   return presets;
 }
 
