@@ -97,7 +97,7 @@ step sanity "$PICOCHAT" sanity preh100 --out-dir "runs/$name-sanity" --device "$
 
 tiny=("$PICOCHAT" run tiny --out-dir "$run" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" "${external[@]}" --long-run-gate-profile "${PICOCHAT_PROFILE:-skill_release}")
 # A short run of the very shape tells preflight this host's speed.
-step dry-run "$PICOCHAT" run tiny --out-dir "$run-dryrun" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" --base-steps "${PICOCHAT_DRY_STEPS:-30}" --base-lr-warmup-steps 5 --sft-steps 1 --sft-lr-warmup-steps 0 --sft-fit-max-rows 20 \
+step dry-run "$PICOCHAT" run tiny --out-dir "$run-dryrun" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" --base-steps "${PICOCHAT_DRY_STEPS:-30}" --base-lr-warmup-steps 5 --val-tokens 4096 --sft-steps 1 --sft-lr-warmup-steps 0 --sft-fit-max-rows 20 \
   --eval-max-new-tokens 1 --long-run-gate-profile research
 always preflight "${tiny[@]}" --preflight-only
 # A blocked verdict is a result too: it is bundled and told.
