@@ -7,6 +7,7 @@
 #include <c10/core/GradMode.h>
 
 #include "model/device_optimizer.hpp"
+#include "model/exact_products.hpp"
 #include "model/head.hpp"
 #include "model/ops/device_attention.hpp"
 #include "model/weights.hpp"
@@ -292,6 +293,7 @@ const std::vector<KernelShape>& kernel_shapes() {
 
 std::vector<KernelError> compare_kernels(at::Device device, at::ScalarType dtype, const KernelShape& shape, const KernelFault& fault) {
   const c10::NoGradGuard no_autograd;
+  const ExactProducts float32;
   return Comparison(device, dtype, shape, fault).run();
 }
 

@@ -5,6 +5,7 @@
 #include <ATen/ATen.h>
 #include <ATen/Context.h>
 
+#include "model/exact_products.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
@@ -89,16 +90,18 @@ std::string DeviceAttention::try_out(const std::string& name, const AttentionSha
   };
   const Tensor q = values(width, 0.7), k = values(kv_width, 1.3), v = values(kv_width, 2.1), dout = values(width, 0.37);
   const Tensor out = at::zeros_like(q), dq = at::zeros_like(q), dk = at::zeros_like(k), dv = at::zeros_like(k);
-  const Tensor want = at::zeros_like(q), want_q = at::zeros_like(q), want_k = at::zeros_like(k), want_v = at::zeros_like(k);
-  const Tensor lse = at::empty({tokens, shape.n_head}, q.options().dtype(at::kFloat));
+  // The reference rounds nothing: plain operations in bfloat16 are further from the truth than a fused kernel is.
+  const auto exact = make_reference_ops(device_, at::kFloat);
+  auto wide = [](const Tensor& t) { return t.to(at::kFloat); };
+  const Tensor want = at::zeros_like(wide(q)), want_q = at::zeros_like(want), want_k = at::zeros_like(wide(k)), want_v = at::zeros_like(want_k);
+  const Tensor lse = at::empty({tokens, shape.n_head}, want.options());
   try {
     const Saved saved = run_forward(name, shape, q, k, v, out);
     run_backward(name, shape, q, k, v, out, saved, dout, dq, dk, dv);
-    plain_.attention(shape, q, k, v, {}, want, lse);
-    plain_.attention_backward(shape, q, k, v, {}, want, lse, dout, want_q, want_k, want_v);
-    auto error = [](const Tensor& value, const Tensor& expected) {
-      return ((value.to(at::kFloat) - expected.to(at::kFloat)).norm() / expected.to(at::kFloat).norm()).item<double>();
-    };
+    const ExactProducts float32;
+    exact->attention(shape, wide(q), wide(k), wide(v), {}, want, lse);
+    exact->attention_backward(shape, wide(q), wide(k), wide(v), {}, want, lse, wide(dout), want_q, want_k, want_v);
+    auto error = [](const Tensor& value, const Tensor& expected) { return ((value.to(at::kFloat) - expected).norm() / expected.norm()).item<double>(); };
     const double tolerance = dtype_ == at::kFloat ? 1e-4 : 2e-2;
     const double worst = std::max({error(out, want), error(dq, want_q), error(dk, want_k), error(dv, want_v)});
     return worst < tolerance ? "" : cat("differs from the plain operations by ", worst, " of their norm");
