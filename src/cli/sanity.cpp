@@ -11,7 +11,7 @@ std::vector<Command> sanity_commands() {
     const auto output = factory::run_sanity(files, o);
     if (output.json.is_null()) return base::ExitCode::kDone;  // a rank that is not rank 0
     base::write_result(o.json ? base::dump(output.json) + "\n" : output.text);
-    return output.json.at("status") == "passed" ? base::ExitCode::kDone : base::ExitCode::kBlocked;
+    return output.json.at("status") == "failed" ? base::ExitCode::kBlocked : base::ExitCode::kDone;
   }),
           bind({"doctor"}, "what this host has and lacks, the driver first", factory::doctor_options(), [](const factory::DoctorOptions& o, const Invocation&) {
             const auto output = factory::run_doctor(o);

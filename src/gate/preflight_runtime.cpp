@@ -71,7 +71,7 @@ void check_sanity(Sheet& s) {
     return s.add(kHost, "sanity_passed", s.unknown_of_host(), "no report", rule, sanity.device == "cpu" ? "the report is about a CPU" : "the report is about another host", remedy);
   const bool passed = sanity.status == "passed";
   s.add(kHost, "sanity_passed", s.quality(!passed, false), sanity.status, rule,
-        passed ? cat("passed on ", sanity.device) : cat("failed: ", base::join(sanity.failed_checks, ", ")), remedy);
+        passed ? cat("passed on ", sanity.device) : sanity.failed_checks.empty() ? std::string("not every check was run") : cat("failed: ", base::join(sanity.failed_checks, ", ")), remedy);
 }
 
 void check_memory(Sheet& s) {

@@ -198,6 +198,13 @@ TEST_F(Sanity, TheSuitePassesHereAndLeavesItsReports) {
   EXPECT_EQ(base::read_json(folder / "out/preh100_sanity.json"), out.json);
   EXPECT_THAT(base::read_file(folder / "out/preh100_sanity.md"), HasSubstr("| scale_capacity | pass |"));
   EXPECT_FALSE(std::filesystem::exists(folder / "out/work"));
+  options.only = {"clock"};
+  const auto partial = run_sanity(base::real_file_system(), options);
+  EXPECT_EQ(partial.json.at("status"), "partial");
+  for (const auto& check : partial.json.at("checks")) EXPECT_EQ(check.at("status"), check.at("name") == "clock" ? "pass" : "skip");
+  options.only = {"clocks"};
+  EXPECT_THROW(run_sanity(base::real_file_system(), options), base::Error) << "no such check";
+  options.only.clear();
   options.device = "cuda";
   EXPECT_THROW(run_sanity(base::real_file_system(), options), base::Error);
   options.device = "cpu";

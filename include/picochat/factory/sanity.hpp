@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "picochat/base/command_output.hpp"
 #include "picochat/base/file_system.hpp"
@@ -19,12 +20,14 @@ struct SanityOptions {
   std::optional<int64_t> capacity_batch_size;    // rows of a micro-batch
   double capacity_min_free_fraction = 0.10;
   double gpu_hourly_usd = 0;
+  std::vector<std::string> only;  // names of checks; empty: all
   int64_t threads = 0;
   bool json = false;
 };
 const base::OptionTable<SanityOptions>& sanity_options();
 
-// Writes <out-dir>/preh100_sanity.json and .md; scratch lies in <out-dir>/work and is removed. The JSON's status is "passed" or "failed".
+// Writes <out-dir>/preh100_sanity.json and .md; scratch lies in <out-dir>/work and is removed. The JSON's status is "passed", "failed", or with `only` "partial"
+// instead of "passed".
 // An explicit --device cuda that cannot be used is an environment error.
 base::CommandOutput run_sanity(base::FileSystem& files, const SanityOptions& options);
 

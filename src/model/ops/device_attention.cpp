@@ -45,10 +45,10 @@ Tensor grouped(const Tensor& x, const AttentionShape& shape) {
 DeviceAttention::DeviceAttention(at::Device device, at::ScalarType dtype, std::string choice, Ops& plain)
     : device_(device), dtype_(dtype), choice_(std::move(choice)), plain_(plain) {}
 
-// Dropout of probabilities and isolated documents are not everywhere: FlashAttention takes segments, the plain operations take both.
+// Dropout of probabilities, isolated documents and rows of one token are not everywhere: FlashAttention takes segments, the plain operations take all.
 const std::string& DeviceAttention::backend_for(const AttentionShape& shape, const DropoutMask& dropout) const {
   static const std::string kFlash = "flash";
-  if (dropout.rate > 0 || used_ == kMath) return kMath;
+  if (dropout.rate > 0 || used_ == kMath || shape.length == 1) return kMath;  // cuDNN does not take rows of one token
   if (!shape.segment_start) return used_;
   return dtype_ == at::kFloat ? kMath : kFlash;
 }
@@ -81,12 +81,13 @@ std::string DeviceAttention::try_out(const std::string& name, const AttentionSha
   if (name == kMath) return "";
   AttentionShape shape = given;
   shape.rows = 2;
-  shape.length = std::min<int64_t>(given.length, 256);
+  shape.length = std::clamp<int64_t>(given.length, 2, 256);
   shape.segment_start = shape.segment_offsets = nullptr;
   const int64_t tokens = shape.rows * shape.length, width = shape.n_head * shape.head_dim, kv_width = shape.n_kv_head * shape.head_dim;
-  // A stated sequence of numbers, so that the choice does not depend on a generator.
-  auto values = [&](int64_t columns, double step) {
-    return at::arange(tokens * columns, at::TensorOptions().device(device_).dtype(at::kDouble)).mul_(step).sin_().to(dtype_).view({tokens, columns});
+  // A stated sequence of numbers, so that the choice does not depend on a generator; without the pattern of a plain sine,
+  // whose gradients cancel and are mostly rounding.
+  auto values = [&](int64_t columns, double start) {
+    return at::arange(tokens * columns, at::TensorOptions().device(device_).dtype(at::kDouble)).add_(start).mul_(12.9898).sin_().mul_(43758.5453).frac_().mul_(1.7).to(dtype_).view({tokens, columns});
   };
   const Tensor q = values(width, 0.7), k = values(kv_width, 1.3), v = values(kv_width, 2.1), dout = values(width, 0.37);
   const Tensor out = at::zeros_like(q), dq = at::zeros_like(q), dk = at::zeros_like(k), dv = at::zeros_like(k);

@@ -51,7 +51,7 @@ class DeviceOps final : public Ops {
   }
 
   void norm(const Norm& norm, const Tensor& x, const Tensor& y, const NormStatistics& statistics, const Tensor& copy_of_x) override {
-    if (norm.kind != NormKind::kRms) return plain_->norm(norm, x, y, statistics, copy_of_x);
+    if (norm.kind != NormKind::kRms || !aligned(norm.weight)) return plain_->norm(norm, x, y, statistics, copy_of_x);
     require_packed(x, y);
     table_.rms_norm(stream(), {data<T>(x), data<float>(norm.weight), static_cast<float>(norm.eps), x.size(0), x.size(1), data<T>(y), data<float>(statistics.rstd),
                                data<T>(copy_of_x)});
@@ -59,10 +59,10 @@ class DeviceOps final : public Ops {
 
   void norm_backward(const Norm& norm, const Tensor& x, const NormStatistics& statistics, const Tensor& dy, const Tensor& dx, bool accumulate, const Tensor& dweight,
                      const Tensor& dbias) override {
-    if (norm.kind != NormKind::kRms) return plain_->norm_backward(norm, x, statistics, dy, dx, accumulate, dweight, dbias);
+    if (norm.kind != NormKind::kRms || !device::takes_norm<T>(x.size(1)) || !aligned(norm.weight)) return plain_->norm_backward(norm, x, statistics, dy, dx, accumulate, dweight, dbias);
     require_packed(x, dy);
     require_packed(x, dx);
-    const Tensor partial = scratch(device::parts_of(x.size(0), device::kNormRows) * x.size(1));
+    const Tensor partial = scratch(device::parts_of(x.size(0), device::part_rows(x.size(0))) * x.size(1));
     table_.rms_norm_backward(stream(), {data<T>(dy), data<T>(x), data<float>(norm.weight), data<float>(statistics.rstd), x.size(0), x.size(1), accumulate, data<T>(dx),
                                         data<float>(dweight), data<float>(partial)});
   }
@@ -101,13 +101,13 @@ class DeviceOps final : public Ops {
   }
 
   void qk(const QkNormRope& qk, const Tensor& in, const Tensor& out, const Tensor& rstd) override {
-    if (qk.head_dim % 2) return plain_->qk(qk, in, out, rstd);  // the kernel takes a head by its halves
+    if (!takes(qk)) return plain_->qk(qk, in, out, rstd);
     table_.qk(stream(), qk_of(qk, in, rstd), data<T>(out), out.stride(0));
   }
 
   void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient, const Tensor& dq_weight, const Tensor& dk_weight) override {
-    if (qk.head_dim % 2) return plain_->qk_backward(qk, in, rstd, gradient, dq_weight, dk_weight);
-    const Tensor partial = scratch(device::parts_of(in.size(0), device::kQkTokens) * 2 * qk.head_dim);
+    if (!takes(qk)) return plain_->qk_backward(qk, in, rstd, gradient, dq_weight, dk_weight);
+    const Tensor partial = scratch(device::parts_of(in.size(0), device::part_rows(in.size(0))) * 2 * qk.head_dim);
     table_.qk_backward(stream(), {qk_of(qk, in, rstd), data<T>(gradient), gradient.stride(0), data<float>(dq_weight), data<float>(dk_weight), data<float>(partial)});
   }
 
@@ -161,6 +161,10 @@ class DeviceOps final : public Ops {
  private:
   device::Stream stream() const { return stream_of(where_); }
   Tensor scratch(int64_t floats) const { return at::empty({floats}, at::TensorOptions().device(where_).dtype(at::kFloat)); }
+
+  // Weights are read four at once. They lie one after another in the flat buffer, and a bias of an odd size may be before them.
+  static bool aligned(const Tensor& weight) { return !weight.defined() || reinterpret_cast<uintptr_t>(weight.data_ptr()) % 16 == 0; }
+  static bool takes(const QkNormRope& qk) { return device::takes_head<T>(qk.head_dim) && aligned(qk.q_weight) && aligned(qk.k_weight); }
 
   static void require_packed(const Tensor& a, const Tensor& b) {
     base::require(a.is_contiguous() && b.is_contiguous() && a.size(1) == b.size(1), "matrices of the norm are packed");

@@ -30,12 +30,33 @@ PICOCHAT_DEVICE void rms_norm_row(const Team& team, const T* x, const float* wei
   }
 }
 
-// dweight [columns] belongs to the team: it adds this row's share.
-template <int N, typename T, typename Team>
+// Where pack p of a member of the team begins. Members lie side by side, so that a team reads neighbouring memory.
+template <int N, typename Team>
+PICOCHAT_DEVICE int64_t pack_at(const Team& team, int p) {
+  return (p * team.size() + team.rank()) * N;
+}
+
+// The share that a member of the team has in the gradient of a norm's weight, P packs of N.
+template <int N, int P>
+struct Sums {
+  float value[P][N];
+  PICOCHAT_DEVICE void clear() {
+    PICOCHAT_UNROLL
+    for (int p = 0; p < P; ++p)
+      PICOCHAT_UNROLL
+      for (int n = 0; n < N; ++n) value[p][n] = 0;
+  }
+};
+
+// sums: this row's share is added.
+template <int N, int P, typename T, typename Team>
 PICOCHAT_DEVICE void rms_norm_row_backward(const Team& team, const T* dy, const T* x, const float* weight, float rstd,
-                                           int64_t columns, bool accumulate, T* dx, float* dweight) {
+                                           int64_t columns, bool accumulate, T* dx, Sums<N, P>& sums) {
   float dot = 0;
-  for (int64_t i = team.rank() * N; i < columns; i += team.size() * N) {
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= columns) continue;
     float g[N], v[N], w[N];
     load(dy + i, g);
     load(x + i, v);
@@ -43,14 +64,17 @@ PICOCHAT_DEVICE void rms_norm_row_backward(const Team& team, const T* dy, const 
     for (int n = 0; n < N; ++n) dot += g[n] * w[n] * v[n];
   }
   const float pull = team.sum(dot) * rstd * rstd * rstd / static_cast<float>(columns);
-  for (int64_t i = team.rank() * N; i < columns; i += team.size() * N) {
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= columns) continue;
     float g[N], v[N], w[N], d[N];
     load(dy + i, g);
     load(x + i, v);
     load(weight + i, w);
     if (accumulate) load(dx + i, d);
     for (int n = 0; n < N; ++n) {
-      dweight[i + n] += g[n] * v[n] * rstd;
+      sums.value[p][n] += g[n] * v[n] * rstd;
       const float value = g[n] * w[n] * rstd - v[n] * pull;
       d[n] = accumulate ? d[n] + value : value;
     }
@@ -58,82 +82,105 @@ PICOCHAT_DEVICE void rms_norm_row_backward(const Team& team, const T* dy, const 
   }
 }
 
-// One head: per-head RMSNorm (weight null: none), then the half-rotation of RoPE (Su et al. 2021; cosine null: none).
-template <int N, typename T, typename Team>
-PICOCHAT_DEVICE void qk_head(const Team& team, const T* in, const float* weight, const float* cosine, const float* sine,
-                             int64_t width, float eps, T* out, float* rstd) {
-  const int64_t half = width / 2;
-  float scale = 1;
-  if (weight) {
-    float square = 0;
-    for (int64_t i = team.rank() * N; i < half; i += team.size() * N) {
-      float a[N], b[N];
-      load(in + i, a);
-      load(in + half + i, b);
-      for (int n = 0; n < N; ++n) square += a[n] * a[n] + b[n] * b[n];
-    }
-    scale = 1.0f / sqrtf(team.sum(square) / static_cast<float>(width) + eps);
-    if (team.rank() == 0) *rstd = scale;
-  }
-  for (int64_t i = team.rank() * N; i < half; i += team.size() * N) {
-    float a[N], b[N], c[N], s[N];
-    load(in + i, a);
-    load(in + half + i, b);
-    if (cosine) {
-      load(cosine + i, c);
-      load(sine + i, s);
-    }
-    for (int n = 0; n < N; ++n) {
-      const float first = weight ? a[n] * scale * weight[i + n] : a[n];
-      const float second = weight ? b[n] * scale * weight[half + i + n] : b[n];
-      a[n] = cosine ? first * c[n] - second * s[n] : first;
-      b[n] = cosine ? second * c[n] + first * s[n] : second;
-    }
-    store(a, out + i);
-    store(b, out + half + i);
+// The half-rotation of RoPE (Su et al. 2021) at one position, held by a team for all heads of a token.
+template <int N, int P>
+struct Rotation {
+  bool on;
+  float cosine[P][N], sine[P][N];
+};
+
+// cosine null: no rotation.
+template <int N, int P, typename Team>
+PICOCHAT_DEVICE void load_rotation(const Team& team, const float* cosine, const float* sine, int64_t half, Rotation<N, P>& rotation) {
+  rotation.on = cosine != nullptr;
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (!cosine || i >= half) continue;
+    load(cosine + i, rotation.cosine[p]);
+    load(sine + i, rotation.sine[p]);
   }
 }
 
-// In place on the gradient of one head's output. dweight [width] belongs to the team.
-template <int N, typename T, typename Team>
-PICOCHAT_DEVICE void qk_head_backward(const Team& team, const T* in, const float* weight, const float* cosine,
-                                      const float* sine, float rstd, int64_t width, T* gradient, float* dweight) {
+// One head: per-head RMSNorm (weight null: none), then the rotation.
+template <int N, int P, typename T, typename Team>
+PICOCHAT_DEVICE void qk_head(const Team& team, const T* in, const float* weight, const Rotation<N, P>& rotation,
+                             int64_t width, float eps, T* out, float* rstd) {
   const int64_t half = width / 2;
-  float pull = 0;
-  for (int pass = weight ? 0 : 1; pass < 2; ++pass) {
-    float dot = 0;
-    for (int64_t i = team.rank() * N; i < half; i += team.size() * N) {
-      float a[N], b[N], g[N], h[N], c[N], s[N];
-      load(gradient + i, g);
-      load(gradient + half + i, h);
-      if (cosine) {
-        load(cosine + i, c);
-        load(sine + i, s);
-      }
-      if (weight) {
-        load(in + i, a);
-        load(in + half + i, b);
-      }
-      for (int n = 0; n < N; ++n) {
-        const float first = cosine ? g[n] * c[n] + h[n] * s[n] : g[n];
-        const float second = cosine ? h[n] * c[n] - g[n] * s[n] : h[n];
-        g[n] = first, h[n] = second;
-        if (!weight) continue;
-        const float w = weight[i + n], v = weight[half + i + n];
-        if (pass == 0) {
-          dot += first * w * a[n] + second * v * b[n];
-        } else {
-          dweight[i + n] += first * a[n] * rstd;
-          dweight[half + i + n] += second * b[n] * rstd;
-          g[n] = first * w * rstd - a[n] * pull;
-          h[n] = second * v * rstd - b[n] * pull;
-        }
-      }
-      if (pass == 0) continue;
-      store(g, gradient + i);
-      store(h, gradient + half + i);
+  float first[P][N], second[P][N], square = 0, scale = 1;
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= half) continue;
+    load(in + i, first[p]);
+    load(in + half + i, second[p]);
+    for (int n = 0; n < N; ++n) square += first[p][n] * first[p][n] + second[p][n] * second[p][n];
+  }
+  if (weight) {
+    scale = 1.0f / sqrtf(team.sum(square) / static_cast<float>(width) + eps);
+    if (team.rank() == 0) *rstd = scale;
+  }
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= half) continue;
+    float w[N], v[N];
+    if (weight) {
+      load(weight + i, w);
+      load(weight + half + i, v);
     }
-    if (pass == 0) pull = team.sum(dot) * rstd * rstd * rstd / static_cast<float>(width);
+    for (int n = 0; n < N; ++n) {
+      const float a = weight ? first[p][n] * scale * w[n] : first[p][n], b = weight ? second[p][n] * scale * v[n] : second[p][n];
+      first[p][n] = rotation.on ? a * rotation.cosine[p][n] - b * rotation.sine[p][n] : a;
+      second[p][n] = rotation.on ? b * rotation.cosine[p][n] + a * rotation.sine[p][n] : b;
+    }
+    store(first[p], out + i);
+    store(second[p], out + half + i);
+  }
+}
+
+// In place on the gradient of one head's output. first, second: the shares in the gradient of the weight's halves.
+template <int N, int P, typename T, typename Team>
+PICOCHAT_DEVICE void qk_head_backward(const Team& team, const T* in, const float* weight, const Rotation<N, P>& rotation,
+                                      float rstd, int64_t width, T* gradient, Sums<N, P>& first, Sums<N, P>& second) {
+  const int64_t half = width / 2;
+  float g[P][N], h[P][N], a[P][N], b[P][N], dot = 0;
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= half) continue;
+    load(gradient + i, g[p]);
+    load(gradient + half + i, h[p]);
+    for (int n = 0; n < N && rotation.on; ++n) {
+      const float c = rotation.cosine[p][n], s = rotation.sine[p][n], turned = g[p][n] * c + h[p][n] * s;
+      h[p][n] = h[p][n] * c - g[p][n] * s;
+      g[p][n] = turned;
+    }
+    if (!weight) continue;
+    float w[N], v[N];
+    load(in + i, a[p]);
+    load(in + half + i, b[p]);
+    load(weight + i, w);
+    load(weight + half + i, v);
+    for (int n = 0; n < N; ++n) {
+      first.value[p][n] += g[p][n] * a[p][n] * rstd;
+      second.value[p][n] += h[p][n] * b[p][n] * rstd;
+      g[p][n] *= w[n];
+      h[p][n] *= v[n];
+      dot += g[p][n] * a[p][n] + h[p][n] * b[p][n];
+    }
+  }
+  const float pull = weight ? team.sum(dot) * rstd * rstd * rstd / static_cast<float>(width) : 0;
+  PICOCHAT_UNROLL
+  for (int p = 0; p < P; ++p) {
+    const int64_t i = pack_at<N>(team, p);
+    if (i >= half) continue;
+    for (int n = 0; n < N && weight; ++n) {
+      g[p][n] = g[p][n] * rstd - a[p][n] * pull;
+      h[p][n] = h[p][n] * rstd - b[p][n] * pull;
+    }
+    store(g[p], gradient + i);
+    store(h[p], gradient + half + i);
   }
 }
 
@@ -301,9 +348,12 @@ PICOCHAT_DEVICE double squared_norm_stretch(const Team& team, const float* value
 }
 
 // The share of one of kWays members in the sum of a column of partial [parts, columns]; the shares are added in order.
-constexpr int kWays = 16;
+constexpr int kWays = 32;
 PICOCHAT_DEVICE float partial_share(const float* partial, int64_t parts, int64_t columns, int64_t column, int64_t way) {
   float sum = 0;
+#ifdef __CUDA_ARCH__
+#pragma unroll 8
+#endif
   for (int64_t part = way; part < parts; part += kWays) sum += partial[part * columns + column];
   return sum;
 }

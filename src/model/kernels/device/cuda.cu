@@ -14,7 +14,6 @@ namespace {
 
 constexpr int kWarp = 32;
 constexpr int kThreads = 256;
-constexpr int kQkLanes = 8;
 constexpr int64_t kSharedBytes = 48 * 1024;
 
 cudaStream_t cuda(Stream stream) { return static_cast<cudaStream_t>(stream); }
@@ -59,109 +58,143 @@ void rms_norm(Stream stream, const RmsNorm<T>& a) {
   check_launch("rms_norm");
 }
 
-// Each warp adds the weight gradients of its rows in shared memory of its own; the block adds the warps' in order.
-template <int N, typename T>
-__global__ void rms_norm_backward_kernel(RmsNormBackward<T> a) {
-  extern __shared__ float shared[];
-  const int warps = blockDim.x / kWarp, warp = threadIdx.x / kWarp;
-  for (int64_t i = threadIdx.x; i < warps * a.columns; i += blockDim.x) shared[i] = 0;
-  __syncthreads();
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * kNormRows;
-  const int64_t end = a.rows < begin + kNormRows ? a.rows : begin + kNormRows;
-  for (int64_t r = begin + warp; r < end; r += warps)
-    rms_norm_row_backward<N>(Lanes<kWarp>(), a.dy + r * a.columns, a.x + r * a.columns, a.weight, a.rstd[r], a.columns, a.accumulate,
-                             a.dx + r * a.columns, shared + warp * a.columns);
-  __syncthreads();
-  for (int64_t i = threadIdx.x; i < a.columns; i += blockDim.x) {
-    float sum = 0;
-    for (int w = 0; w < warps; ++w) sum += shared[w * a.columns + i];
-    a.partial[blockIdx.x * a.columns + i] = sum;
+// The warps of a block add their sums in shared memory, one after another; `at` is where pack p of a lane belongs.
+template <int N, int P, typename At>
+__device__ void add_sums_in_order(const Sums<N, P>& sums, bool holds, int64_t columns, float* shared, At at) {
+  for (int warp = 0; warp < static_cast<int>(blockDim.x / kWarp); ++warp) {
+    if (threadIdx.x / kWarp == warp && holds)
+      PICOCHAT_UNROLL
+      for (int p = 0; p < P; ++p) {
+        const int64_t i = at(p);
+        if (i >= columns) continue;
+        PICOCHAT_UNROLL
+        for (int n = 0; n < N; ++n) shared[i + n] = warp == 0 ? sums.value[p][n] : shared[i + n] + sums.value[p][n];
+      }
+    __syncthreads();
   }
+}
+
+// A warp for each row; a block adds up the weight gradients of part_rows rows.
+template <int N, int P, typename T>
+__global__ void __launch_bounds__(kThreads) rms_norm_backward_kernel(RmsNormBackward<T> a, int64_t part) {
+  extern __shared__ float shared[];
+  const Lanes<kWarp> team;
+  Sums<N, P> sums;
+  sums.clear();
+  const int64_t begin = blockIdx.x * part, end = a.rows < begin + part ? a.rows : begin + part;
+  for (int64_t r = begin + threadIdx.x / kWarp; r < end; r += kThreads / kWarp)
+    rms_norm_row_backward(team, a.dy + r * a.columns, a.x + r * a.columns, a.weight, a.rstd[r], a.columns, a.accumulate, a.dx + r * a.columns, sums);
+  add_sums_in_order(sums, true, a.columns, shared, [&](int p) { return pack_at<N>(team, p); });
+  for (int64_t i = threadIdx.x; i < a.columns; i += kThreads) a.partial[blockIdx.x * a.columns + i] = shared[i];
 }
 
 template <typename T>
 void rms_norm_backward(Stream stream, const RmsNormBackward<T>& a) {
-  const int64_t row_bytes = a.columns * static_cast<int64_t>(sizeof(float));
-  if (row_bytes > kSharedBytes) throw std::runtime_error("RMSNorm on a GPU takes at most 12288 columns");
-  const int64_t warps = std::clamp<int64_t>(kSharedBytes / row_bytes, 1, kThreads / kWarp);
-  const unsigned grid = blocks(a.rows, kNormRows), threads = static_cast<unsigned>(warps * kWarp);
-  const auto bytes = static_cast<size_t>(warps * row_bytes);
-  with_pack<T>(a.columns, [&](auto n) { rms_norm_backward_kernel<n()><<<grid, threads, bytes, cuda(stream)>>>(a); });
+  const int64_t part = part_rows(a.rows), parts = parts_of(a.rows, part);
+  const size_t bytes = static_cast<size_t>(a.columns) * sizeof(float);
+  with_pack<T>(a.columns, [&](auto n) {
+    with_least<1, 2, 3, 4, 6, 8, 16>(parts_of(a.columns, kWarp * n()), [&](auto packs) {
+      rms_norm_backward_kernel<n(), packs()><<<static_cast<unsigned>(parts), kThreads, bytes, cuda(stream)>>>(a, part);
+    });
+  });
   check_launch("rms_norm_backward");
-  add_partials(stream, a.partial, parts_of(a.rows, kNormRows), a.columns, 0, a.columns, a.dweight);
+  add_partials(stream, a.partial, parts, a.columns, 0, a.columns, a.dweight);
 }
 
-// --- queries and keys: eight lanes for each head ---------------------------------------------
+// --- queries and keys: a warp for each token, a few lanes for each head -----------------------
 
-template <typename T>
-struct HeadOf {
-  const T* in;
-  const float *weight, *cosine, *sine;
-};
-
-template <typename T>
-__device__ HeadOf<T> head_of(const Qk<T>& a, int64_t token, int64_t head) {
+template <int N, int P, typename T, typename Team>
+__device__ void load_rotation_of(const Team& team, const Qk<T>& a, int64_t token, Rotation<N, P>& rotation) {
   const int64_t angle = a.cosine ? a.positions[token] * (a.width / 2) : 0;
-  return {a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight, a.cosine ? a.cosine + angle : nullptr,
-          a.sine + angle};
+  load_rotation(team, a.cosine ? a.cosine + angle : nullptr, a.sine + angle, a.width / 2, rotation);
 }
 
-template <int N, typename T>
-__global__ void qk_kernel(Qk<T> a, T* out, int64_t out_ld) {
-  const int64_t heads = a.n_head + a.n_kv_head, count = a.tokens * heads;
-  const int64_t i = (static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x) / kQkLanes;
-  if (i >= count) return;
-  const int64_t token = i / heads, head = i % heads;
-  const HeadOf<T> h = head_of(a, token, head);
-  qk_head<N>(Lanes<kQkLanes>(), h.in, h.weight, h.cosine, h.sine, a.width, a.eps, out + token * out_ld + head * a.width, a.rstd + i);
+template <int N, int L, int P, typename T>
+__global__ void __launch_bounds__(kThreads) qk_kernel(Qk<T> a, T* out, int64_t out_ld) {
+  const int64_t token = static_cast<int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp, heads = a.n_head + a.n_kv_head;
+  if (token >= a.tokens) return;
+  const Lanes<L> team;
+  Rotation<N, P> rotation;
+  load_rotation_of(team, a, token, rotation);
+  for (int64_t head = threadIdx.x % kWarp / L; head < heads; head += kWarp / L)
+    qk_head(team, a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight, rotation, a.width, a.eps, out + token * out_ld + head * a.width,
+            a.rstd + token * heads + head);
+}
+
+// f(N, lanes of a head, packs of a lane)
+template <typename T, typename F>
+void with_lanes(int64_t half, F f) {
+  with_pack<T>(half, [&](auto n) {
+    if (with_least<4, 8, 16, 32>(half / n(), [&](auto lanes) { f(n, lanes, std::integral_constant<int, 1>()); })) return;
+    if constexpr (n() == 1) f(n, std::integral_constant<int, kWarp>(), std::integral_constant<int, 8>());
+  });
 }
 
 template <typename T>
 void qk(Stream stream, const Qk<T>& a, T* out, int64_t out_ld) {
-  const unsigned grid = blocks(a.tokens * (a.n_head + a.n_kv_head), kThreads / kQkLanes);
-  with_pack<T>(a.width / 2, [&](auto n) { qk_kernel<n()><<<grid, kThreads, 0, cuda(stream)>>>(a, out, out_ld); });
+  with_lanes<T>(a.width / 2, [&](auto n, auto lanes, auto packs) {
+    qk_kernel<n(), lanes(), packs()><<<blocks(a.tokens, kThreads / kWarp), kThreads, 0, cuda(stream)>>>(a, out, out_ld);
+  });
   check_launch("qk");
 }
 
-// A block takes kQkTokens tokens; each team adds the weight gradients of its heads in shared memory of its own.
-template <int N, typename T>
-__global__ void qk_backward_kernel(QkBackward<T> b) {
+// The teams of a warp add their sums, and the first of them holds the result.
+template <int N, int P, int L>
+__device__ void add_teams(Sums<N, P>& sums) {
+  PICOCHAT_UNROLL
+  for (int step = L; step < kWarp; step *= 2)
+    PICOCHAT_UNROLL
+    for (int p = 0; p < P; ++p)
+      PICOCHAT_UNROLL
+      for (int n = 0; n < N; ++n) sums.value[p][n] += __shfl_xor_sync(0xFFFFFFFFu, sums.value[p][n], step);
+}
+
+template <int N, int L, int P, typename T>
+__global__ void __launch_bounds__(kThreads) qk_backward_kernel(QkBackward<T> b, int64_t part) {
   extern __shared__ float shared[];
   const Qk<T>& a = b.forward;
-  const int64_t heads = a.n_head + a.n_kv_head, width = a.width;
-  const int teams = blockDim.x / kQkLanes, team = threadIdx.x / kQkLanes;
-  float* mine = shared + team * 2 * width;
-  for (int64_t i = threadIdx.x; i < teams * 2 * width; i += blockDim.x) shared[i] = 0;
-  __syncthreads();
-  const int64_t begin = static_cast<int64_t>(blockIdx.x) * kQkTokens * heads;
-  const int64_t end = begin + kQkTokens * heads < a.tokens * heads ? begin + kQkTokens * heads : a.tokens * heads;
-  for (int64_t i = begin + team; i < end; i += teams) {
-    const int64_t token = i / heads, head = i % heads;
-    const HeadOf<T> h = head_of(a, token, head);
-    qk_head_backward<N>(Lanes<kQkLanes>(), h.in, h.weight, h.cosine, h.sine, h.weight ? a.rstd[i] : 0.0f, width,
-                        b.gradient + token * b.ld + head * width, mine + (head < a.n_head ? 0 : width));
+  const int64_t heads = a.n_head + a.n_kv_head, half = a.width / 2, begin = blockIdx.x * part, end = a.tokens < begin + part ? a.tokens : begin + part;
+  const Lanes<L> team;
+  Sums<N, P> q_first, q_second, k_first, k_second;
+  q_first.clear(), q_second.clear(), k_first.clear(), k_second.clear();
+  for (int64_t token = begin + threadIdx.x / kWarp; token < end; token += kThreads / kWarp) {
+    Rotation<N, P> rotation;
+    load_rotation_of(team, a, token, rotation);
+    const T* in = a.in + token * a.in_ld;
+    T* gradient = b.gradient + token * b.ld;
+    const float* rstd = a.rstd + token * heads;
+    int64_t head = threadIdx.x % kWarp / L;
+    for (; head < a.n_head; head += kWarp / L)
+      qk_head_backward(team, in + head * a.width, a.q_weight, rotation, a.q_weight ? rstd[head] : 0.0f, a.width, gradient + head * a.width, q_first, q_second);
+    for (; head < heads; head += kWarp / L)
+      qk_head_backward(team, in + head * a.width, a.k_weight, rotation, a.k_weight ? rstd[head] : 0.0f, a.width, gradient + head * a.width, k_first, k_second);
   }
   if (!a.q_weight) return;
-  __syncthreads();
-  for (int64_t i = threadIdx.x; i < 2 * width; i += blockDim.x) {
-    float sum = 0;
-    for (int t = 0; t < teams; ++t) sum += shared[t * 2 * width + i];
-    b.partial[blockIdx.x * 2 * width + i] = sum;
-  }
+  const bool holds = threadIdx.x % kWarp < L;
+  auto finish = [&](Sums<N, P>& sums, int64_t first) {
+    __syncwarp();
+    add_teams<N, P, L>(sums);
+    add_sums_in_order(sums, holds, half, shared + first, [&](int p) { return pack_at<N>(team, p); });
+  };
+  finish(q_first, 0);
+  finish(q_second, half);
+  finish(k_first, 2 * half);
+  finish(k_second, 3 * half);
+  for (int64_t i = threadIdx.x; i < 2 * a.width; i += kThreads) b.partial[blockIdx.x * 2 * a.width + i] = shared[i];
 }
 
 template <typename T>
 void qk_backward(Stream stream, const QkBackward<T>& b) {
   const Qk<T>& a = b.forward;
-  const int64_t team_bytes = 2 * a.width * static_cast<int64_t>(sizeof(float));
-  const int64_t warps = std::clamp<int64_t>(kSharedBytes / (team_bytes * (kWarp / kQkLanes)), 1, kThreads / kWarp);
-  const unsigned grid = blocks(a.tokens, kQkTokens), threads = static_cast<unsigned>(warps * kWarp);
-  const auto bytes = static_cast<size_t>(warps * (kWarp / kQkLanes) * team_bytes);
-  with_pack<T>(a.width / 2, [&](auto n) { qk_backward_kernel<n()><<<grid, threads, bytes, cuda(stream)>>>(b); });
+  const int64_t part = part_rows(a.tokens), parts = parts_of(a.tokens, part);
+  const size_t bytes = static_cast<size_t>(2 * a.width) * sizeof(float);
+  with_lanes<T>(a.width / 2, [&](auto n, auto lanes, auto packs) {
+    qk_backward_kernel<n(), lanes(), packs()><<<static_cast<unsigned>(parts), kThreads, bytes, cuda(stream)>>>(b, part);
+  });
   check_launch("qk_backward");
   if (!a.q_weight) return;
-  add_partials(stream, b.partial, parts_of(a.tokens, kQkTokens), 2 * a.width, 0, a.width, b.dq_weight);
-  add_partials(stream, b.partial, parts_of(a.tokens, kQkTokens), 2 * a.width, a.width, a.width, b.dk_weight);
+  add_partials(stream, b.partial, parts, 2 * a.width, 0, a.width, b.dq_weight);
+  add_partials(stream, b.partial, parts, 2 * a.width, a.width, a.width, b.dk_weight);
 }
 
 // --- element by element -----------------------------------------------------------------------

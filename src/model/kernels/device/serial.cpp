@@ -24,44 +24,66 @@ void rms_norm(Stream, const RmsNorm<T>& a) {
   });
 }
 
+template <int N, int P>
+void add_sums(const Sums<N, P>& sums, int64_t columns, float* to) {
+  for (int64_t i = 0; i < columns; ++i) to[i] += sums.value[i / N][i % N];
+}
+
 template <typename T>
 void rms_norm_backward(Stream, const RmsNormBackward<T>& a) {
-  const int64_t parts = parts_of(a.rows, kNormRows);
+  const int64_t part = part_rows(a.rows), parts = parts_of(a.rows, part);
   std::fill_n(a.partial, parts * a.columns, 0.0f);
   with_pack<T>(a.columns, [&](auto n) {
-    for (int64_t r = 0; r < a.rows; ++r)
-      rms_norm_row_backward<n()>(Serial(), a.dy + r * a.columns, a.x + r * a.columns, a.weight, a.rstd[r], a.columns,
-                                 a.accumulate, a.dx + r * a.columns, a.partial + r / kNormRows * a.columns);
+    with_least<32, 128, 512>(a.columns / n(), [&](auto packs) {
+      for (int64_t r = 0; r < a.rows; ++r) {
+        Sums<n(), packs()> sums;
+        sums.clear();
+        rms_norm_row_backward<n(), packs()>(Serial(), a.dy + r * a.columns, a.x + r * a.columns, a.weight, a.rstd[r], a.columns, a.accumulate,
+                                            a.dx + r * a.columns, sums);
+        add_sums(sums, a.columns, a.partial + r / part * a.columns);
+      }
+    });
   });
   add_partials(a.partial, parts, a.columns, 0, a.columns, a.dweight);
 }
 
+// f(N, packs, i, token, head, rotation) for each head of each token.
+template <typename T, typename F>
+void each_head(const Qk<T>& a, F f) {
+  const int64_t heads = a.n_head + a.n_kv_head, half = a.width / 2;
+  with_pack<T>(half, [&](auto n) {
+    with_least<8, 32, 256>(half / n(), [&](auto packs) {
+      for (int64_t token = 0; token < a.tokens; ++token) {
+        Rotation<n(), packs()> rotation;
+        const int64_t angle = a.cosine ? a.positions[token] * half : 0;
+        load_rotation(Serial(), a.cosine ? a.cosine + angle : nullptr, a.sine + angle, half, rotation);
+        for (int64_t head = 0; head < heads; ++head) f(n, packs, token * heads + head, token, head, rotation);
+      }
+    });
+  });
+}
+
 template <typename T>
 void qk(Stream, const Qk<T>& a, T* out, int64_t out_ld) {
-  const int64_t heads = a.n_head + a.n_kv_head;
-  with_pack<T>(a.width / 2, [&](auto n) {
-    for (int64_t i = 0; i < a.tokens * heads; ++i) {
-      const int64_t token = i / heads, head = i % heads, angle = a.cosine ? a.positions[token] * (a.width / 2) : 0;
-      qk_head<n()>(Serial(), a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight,
-                   a.cosine ? a.cosine + angle : nullptr, a.sine + angle, a.width, a.eps,
-                   out + token * out_ld + head * a.width, a.rstd + i);
-    }
+  each_head(a, [&](auto, auto, int64_t i, int64_t token, int64_t head, const auto& rotation) {
+    qk_head(Serial(), a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight, rotation, a.width, a.eps,
+            out + token * out_ld + head * a.width, a.rstd + i);
   });
 }
 
 template <typename T>
 void qk_backward(Stream, const QkBackward<T>& b) {
   const Qk<T>& a = b.forward;
-  const int64_t heads = a.n_head + a.n_kv_head, parts = parts_of(a.tokens, kQkTokens);
+  const int64_t half = a.width / 2, part = part_rows(a.tokens), parts = parts_of(a.tokens, part);
   std::fill_n(b.partial, parts * 2 * a.width, 0.0f);
-  with_pack<T>(a.width / 2, [&](auto n) {
-    for (int64_t i = 0; i < a.tokens * heads; ++i) {
-      const int64_t token = i / heads, head = i % heads, angle = a.cosine ? a.positions[token] * (a.width / 2) : 0;
-      qk_head_backward<n()>(Serial(), a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight,
-                            a.cosine ? a.cosine + angle : nullptr, a.sine + angle, a.q_weight ? a.rstd[i] : 0, a.width,
-                            b.gradient + token * b.ld + head * a.width,
-                            b.partial + (token / kQkTokens * 2 + (head < a.n_head ? 0 : 1)) * a.width);
-    }
+  each_head(a, [&](auto n, auto packs, int64_t i, int64_t token, int64_t head, const auto& rotation) {
+    Sums<n(), packs()> first, second;
+    first.clear(), second.clear();
+    qk_head_backward(Serial(), a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight, rotation, a.q_weight ? a.rstd[i] : 0, a.width,
+                     b.gradient + token * b.ld + head * a.width, first, second);
+    float* sums = b.partial + (token / part * 2 + (head < a.n_head ? 0 : 1)) * a.width;
+    add_sums(first, half, sums);
+    add_sums(second, half, sums + half);
   });
   if (!a.q_weight) return;
   add_partials(b.partial, parts, 2 * a.width, 0, a.width, b.dq_weight);

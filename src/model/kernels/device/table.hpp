@@ -32,7 +32,7 @@ struct RmsNormBackward {
   int64_t rows, columns;
   bool accumulate;  // dx is added to
   T* dx;
-  float *dweight, *partial;  // partial: parts_of(rows, kNormRows) * columns
+  float *dweight, *partial;  // partial: parts_of(rows, part_rows(rows)) * columns
 };
 
 template <typename T>
@@ -52,7 +52,7 @@ struct QkBackward {
   Qk<T> forward;
   T* gradient;
   int64_t ld;
-  float *dq_weight, *dk_weight, *partial;  // partial: parts_of(tokens, kQkTokens) * 2 * width
+  float *dq_weight, *dk_weight, *partial;  // partial: parts_of(tokens, part_rows(tokens)) * 2 * width
 };
 
 template <typename T>
@@ -118,11 +118,13 @@ struct OptimizerTable {
   void (*squared_norm)(Stream, const float* values, int64_t count, double* partial);  // partial: parts_of(count, kNormStretch)
 };
 
-constexpr int64_t kNormRows = 32;       // rows whose weight gradients are added up before they meet the others'
-constexpr int64_t kQkTokens = 16;       // likewise, tokens
 constexpr int64_t kNormStretch = 8192;  // elements of one partial sum of squares
 
 PICOCHAT_DEVICE int64_t parts_of(int64_t count, int64_t size) { return (count + size - 1) / size; }
+
+// The rows whose weight gradients are added up before they meet the others': at most 512 parts, four for each
+// multiprocessor of a large GPU, and no fewer rows than a block has warps.
+PICOCHAT_DEVICE int64_t part_rows(int64_t rows) { return rows > 8 * 512 ? parts_of(rows, 512) : 8; }
 
 // f(std::integral_constant<int, N>), N the elements of a 16-byte access if every row of `columns` elements divides into
 // them, else 1: what a kernel reads at once.
@@ -133,6 +135,34 @@ void with_pack(int64_t columns, F f) {
     f(std::integral_constant<int, kPack>());
   else
     f(std::integral_constant<int, 1>());
+}
+
+// f of the first of the choices, as an integral constant, that is not below `wanted`; false when there is none.
+template <int... Choices, typename F>
+bool with_least(int64_t wanted, F f) {
+  bool found = false;
+  auto attempt = [&](auto choice) {
+    if (found || wanted > choice()) return;
+    found = true;
+    f(choice);
+  };
+  (attempt(std::integral_constant<int, Choices>()), ...);
+  return found;
+}
+
+// What these kernels hold of a row in registers is bounded; wider rows are for the plain operations. A warp with 16
+// packs in each lane; a head whose halves are a pack for each lane, or eight elements.
+template <typename T>
+bool takes_norm(int64_t columns) {
+  bool takes = false;
+  with_pack<T>(columns, [&](auto n) { takes = columns <= 32 * 16 * n(); });
+  return takes;
+}
+template <typename T>
+bool takes_head(int64_t width) {
+  bool takes = false;
+  with_pack<T>(width / 2, [&](auto n) { takes = width % 2 == 0 && width / 2 <= 32 * (n() == 1 ? 8 : n()); });
+  return takes;
 }
 
 template <typename T>

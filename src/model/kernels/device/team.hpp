@@ -13,6 +13,14 @@
 #define PICOCHAT_DEVICE inline
 #endif
 
+// Before a loop over what a thread holds in registers: an index that is not known when it is compiled would put the
+// values into memory.
+#ifdef __CUDA_ARCH__
+#define PICOCHAT_UNROLL _Pragma("unroll")
+#else
+#define PICOCHAT_UNROLL
+#endif
+
 namespace picochat::model::kernels::device {
 
 // bfloat16 as it lies in memory: the upper half of a float32.
