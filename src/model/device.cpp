@@ -4,6 +4,7 @@
 #include "picochat/base/text.hpp"
 
 #ifdef PICOCHAT_CUDA
+#include <ATen/Context.h>
 #include <ATen/cuda/CUDAContext.h>
 #include <ATen/cuda/CUDAGraph.h>
 #include <c10/cuda/CUDACachingAllocator.h>
@@ -50,15 +51,21 @@ DeviceMemory device_memory(at::Device device) {
 
 namespace {
 constexpr size_t kAllSizes = 0;  // the caching allocator's statistics over all sizes of blocks
+
+// The caching allocator knows a device only after the first use of CUDA.
+c10::DeviceIndex index_of(at::Device device) {
+  at::globalContext().lazyInitDevice(at::kCUDA);
+  return device.has_index() ? device.index() : c10::DeviceIndex(0);
+}
 }
 
 int64_t peak_device_bytes(at::Device device) {
   if (!device.is_cuda()) return 0;
-  return c10::cuda::CUDACachingAllocator::getDeviceStats(device.has_index() ? device.index() : c10::DeviceIndex(0)).allocated_bytes[kAllSizes].peak;
+  return c10::cuda::CUDACachingAllocator::getDeviceStats(index_of(device)).allocated_bytes[kAllSizes].peak;
 }
 
 void reset_peak_device_bytes(at::Device device) {
-  if (device.is_cuda()) c10::cuda::CUDACachingAllocator::resetPeakStats(device.has_index() ? device.index() : c10::DeviceIndex(0));
+  if (device.is_cuda()) c10::cuda::CUDACachingAllocator::resetPeakStats(index_of(device));
 }
 
 void synchronize(at::Device device) {
