@@ -48,14 +48,13 @@ void linear(const BlockContext& context, const at::Tensor& x, const at::Tensor& 
     context.ops.linear(x, weight, bias, y, accumulate);
 }
 
-void attend(const BlockContext& context, int64_t layer, const Heads& heads, const BlockBuffers& b) {
-  if (context.cache)
-    context.ops.cached_attention(context.shape, context.cache->sequences, heads.q, heads.k, heads.v,
+at::Tensor attend(const BlockContext& context, int64_t layer, const Heads& heads, const BlockBuffers& b) {
+  if (!context.cache)
+    return context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), b.att, b.lse);
+  context.ops.cached_attention(context.shape, context.cache->sequences, heads.q, heads.k, heads.v,
                                  context.cache->keys[static_cast<size_t>(layer)],
                                  context.cache->values[static_cast<size_t>(layer)], b.att);
-  else
-    context.ops.attention(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities),
-                          b.att, b.lse);
+  return b.att;
 }
 
 // target += dropout(x weight^T + bias)
@@ -84,7 +83,7 @@ void norm_input(const BlockContext& context, const ops::Norm& norm, const at::Te
 
 }  // namespace
 
-BlockBuffers take_block_buffers(const Config& c, Arena& arena, int64_t tokens) {
+BlockBuffers take_block_buffers(const Config& c, Arena& arena, int64_t tokens, bool library_attention) {
   BlockBuffers b;
   const int64_t fc_rows = c.activation == Activation::kSwiglu ? 2 * c.ffn_dim() : c.ffn_dim();
   b.n1 = arena.take(tokens, c.n_embd);
@@ -98,7 +97,7 @@ BlockBuffers take_block_buffers(const Config& c, Arena& arena, int64_t tokens) {
   b.qkv = arena.take(tokens, c.qkv_dim());
   if (transforms_heads(c)) b.qk = arena.take(tokens, c.n_embd + c.kv_dim());
   if (c.qk_norm) b.qk_rstd = arena.take_statistics(tokens, c.n_head + c.n_kv_head);
-  b.att = arena.take(tokens, c.n_embd);
+  if (!library_attention) b.att = arena.take(tokens, c.n_embd);
   b.lse = arena.take_statistics(tokens, c.n_head);
   b.fc = arena.take(tokens, fc_rows);
   return b;
@@ -123,8 +122,8 @@ void forward_block(const BlockContext& context, int64_t layer, const BlockWeight
   norm_input(context, weights.ln_1, b.x, b.n1, b.statistics1, after_attention);
   linear(context, b.n1, weights.qkv, weights.qkv_bias, b.qkv, false);
   if (b.qk.defined()) context.ops.qk(qk_spec(context, weights), b.qkv, b.qk, b.qk_rstd);
-  attend(context, layer, split_heads(context.config, b.qk, b.qkv), b);
-  add_branch(context, mask_of(context, layer, kAttentionProjection), b.att, weights.attn_proj, weights.attn_proj_bias,
+  const at::Tensor att = attend(context, layer, split_heads(context.config, b.qk, b.qkv), b);
+  add_branch(context, mask_of(context, layer, kAttentionProjection), att, weights.attn_proj, weights.attn_proj_bias,
              after_attention, shared);
   if (!parallel) norm_input(context, weights.ln_2, b.mid, b.n2, b.statistics2, b.out);
   linear(context, b.n2, weights.fc, weights.fc_bias, b.fc, false);
@@ -150,12 +149,15 @@ void backward_block(const BlockContext& context, int64_t layer, const BlockWeigh
 
   at::Tensor dproj = branch_gradient(context, mask_of(context, layer, kAttentionProjection), shared);
   ops.linear_backward_input(dproj, weights.attn_proj, shared.datt, false);
-  ops.linear_backward_weight(dproj, b.att, gradients.attn_proj, gradients.attn_proj_bias);
+  const at::Tensor att = ops.attention_output(b.att, b.lse);
+  ops.linear_backward_weight(dproj, att, gradients.attn_proj, gradients.attn_proj_bias);
   const Heads heads = split_heads(context.config, b.qk, b.qkv), dheads = split_heads(context.config, {}, shared.dqkv);
-  ops.attention_backward(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities),
-                         b.att, b.lse, shared.datt, dheads.q, dheads.k, dheads.v);
+  const ops::HeadGradients of_heads =
+      ops.attention_backward(context.shape, heads.q, heads.k, heads.v, mask_of(context, layer, kAttentionProbabilities), att, b.lse, shared.datt, dheads.q, dheads.k, dheads.v);
   if (b.qk.defined())
-    ops.qk_backward(qk_spec(context, weights), b.qkv, b.qk_rstd, shared.dqkv, gradients.q_norm, gradients.k_norm);
+    ops.qk_backward(qk_spec(context, weights), b.qkv, b.qk_rstd, of_heads, shared.dqkv, gradients.q_norm, gradients.k_norm);
+  else
+    ops::put_heads(of_heads, shared.dqkv);
   ops.linear_backward_weight(shared.dqkv, b.n1, gradients.qkv, gradients.qkv_bias);
   ops.linear_backward_input(shared.dqkv, weights.qkv, shared.dn, parallel);
   ops.norm_backward(weights.ln_1, b.x, b.statistics1, shared.dn, shared.dx, true, gradients.ln_1.weight,

@@ -45,7 +45,7 @@ struct BlockContext {
   const CacheContext* cache = nullptr;
 };
 
-BlockBuffers take_block_buffers(const Config& config, Arena& arena, int64_t tokens);
+BlockBuffers take_block_buffers(const Config& config, Arena& arena, int64_t tokens, bool library_attention);
 SharedBuffers take_shared_buffers(const Config& config, Arena& arena, int64_t tokens, bool training);
 
 void forward_block(const BlockContext& context, int64_t layer, const BlockWeights& weights, const BlockBuffers& buffers,

@@ -15,7 +15,7 @@ Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, const Buffer
       continue;
     }
     const bool shared = training && plan.recompute && layer > 0;
-    BlockBuffers block = shared ? b.blocks.front() : take_block_buffers(c, arena, tokens);
+    BlockBuffers block = shared ? b.blocks.front() : take_block_buffers(c, arena, tokens, training && plan.library_attention);
     block.x = stream;
     if (!shared) block.mid = training && !c.parallel_residual ? arena.take(tokens, c.n_embd) : stream;
     if (c.parallel_residual) block.mid = stream;
@@ -27,6 +27,12 @@ Buffers take_buffers(const Config& c, Arena& arena, int64_t tokens, const Buffer
   b.shared = take_shared_buffers(c, arena, tokens, training);
   b.head = take_head_buffers(c, arena, tokens, training, plan.on_device);
   return b;
+}
+
+int64_t attention_bytes(const Config& c, int64_t tokens, const BufferPlan& plan, at::ScalarType dtype) {
+  if (!plan.training || !plan.library_attention) return 0;
+  const int64_t outputs = (plan.recompute ? 1 : c.n_layer) * c.n_embd, gradients = c.qkv_dim();
+  return tokens * (outputs + gradients) * static_cast<int64_t>(c10::elementSize(dtype));
 }
 
 Buffers first_rows(Buffers b, int64_t tokens) {

@@ -118,10 +118,14 @@ class Comparison {
               const RopeTable rope = rotate ? make_rope_table(config, side.device, side.statistics) : RopeTable();
               const Tensor at = side.array(positions);
               const ops::QkNormRope qk{q_heads, kv_heads, w, side.constants.eps, norm ? side.vector(q_weight) : Tensor(), norm ? side.vector(k_weight) : Tensor(), rope.cosine, rope.sine, at.data_ptr<int32_t>()};
-              const Tensor input = side(in), out = side.zeros({t, h * w}), rstd = side.zero_statistics({t, h}), gradient = side(slope), dq = side.zero_statistics({w}), dk = side.zero_statistics({w});
+              const Tensor input = side(in), out = side.zeros({t, h * w}), rstd = side.zero_statistics({t, h}), gradient = side(slope), of_heads = gradient.clone(), dq = side.zero_statistics({w}), dk = side.zero_statistics({w});
               side.ops.qk(qk, input, out, rstd);
-              side.ops.qk_backward(qk, input, rstd, gradient, dq, dk);
-              return std::vector<Tensor>{out, gradient, dq, dk};
+              // The gradients of the heads lie elsewhere once and in place once.
+              auto parts = [&](const Tensor& from) { return ops::HeadGradients{from.narrow(1, 0, q_heads * w), from.narrow(1, q_heads * w, kv_heads * w), from.narrow(1, h * w, kv_heads * w)}; };
+              gradient.zero_();
+              side.ops.qk_backward(qk, input, rstd, parts(of_heads), gradient, dq, dk);
+              side.ops.qk_backward(qk, input, rstd, parts(of_heads), of_heads, dq, dk);
+              return std::vector<Tensor>{out, gradient, of_heads, dq, dk};
             },
             tolerance());
       }
@@ -225,11 +229,11 @@ class Comparison {
             const Tensor from = side.array(start), at = side.array(offsets);
             ops::AttentionShape shape{kRows, length, h, g, w, nullptr};
             if (isolated) shape.segment_start = from.data_ptr<int32_t>(), shape.segment_offsets = at.data_ptr<int32_t>(), shape.segments = segments;
-            const Tensor out = side.zeros({count, q_width}), lse = side.zero_statistics({count, h}), dq = side.zeros({count, q_width}), dk = side.zeros({count, kv_width}), dv = side.zeros({count, kv_width});
+            const Tensor lse = side.zero_statistics({count, h}), dq = side.zeros({count, q_width}), dk = side.zeros({count, kv_width}), dv = side.zeros({count, kv_width});
             const Tensor query = side(q), key = side(k).mul_(side.constants.key_scale), value = side(v);
-            side.ops.attention(shape, query, key, value, {}, out, lse);
-            side.ops.attention_backward(shape, query, key, value, {}, out, lse, side(dout), dq, dk, dv);
-            return std::vector<Tensor>{out, dq, dk, dv};
+            const Tensor out = side.ops.attention(shape, query, key, value, {}, side.zeros({count, q_width}), lse);
+            const ops::HeadGradients gradients = side.ops.attention_backward(shape, query, key, value, {}, out, lse, side(dout), dq, dk, dv);
+            return std::vector<Tensor>{out, gradients.q, gradients.k, gradients.v};
           },
           dtype_ == at::kFloat ? 1e-5 : 1.5e-2);  // probabilities are rounded too
   }
@@ -359,7 +363,8 @@ std::vector<KernelTime> time_kernels(at::Device device, at::ScalarType dtype, co
   const RopeTable rope = make_rope_table(c, device, at::kFloat);
   const ops::QkNormRope qk{c.n_head, c.n_kv_head, c.head_dim(), c.norm_eps, c.qk_norm ? head_weight : Tensor(), c.qk_norm ? head_weight : Tensor(), rope.cosine, rope.sine, positions.data_ptr<int32_t>()};
   add("qk_norm_rope", c.n_layer, 2 * count * static_cast<double>(qk_width), 0, [&] { ops.qk(qk, qkv, qk_out, qk_rstd); });
-  add("qk_norm_rope_backward", c.n_layer, 3 * count * static_cast<double>(qk_width), 0, [&] { ops.qk_backward(qk, qkv, qk_rstd, dqkv, dq_weight, dk_weight); });
+  const ops::HeadGradients of_heads{random({tokens, width}), random({tokens, c.kv_dim()}), random({tokens, c.kv_dim()})};
+  add("qk_norm_rope_backward", c.n_layer, count * static_cast<double>(3 * qk_width + 2 * c.kv_dim()), 0, [&] { ops.qk_backward(qk, qkv, qk_rstd, of_heads, dqkv, dq_weight, dk_weight); });
 
   const ops::AttentionShape shape{rows, c.context_size, c.n_head, c.n_kv_head, c.head_dim(), nullptr};
   const Tensor q = qk_out.narrow(1, 0, width), k = qk_out.narrow(1, width, c.kv_dim()), v = qkv.narrow(1, width + c.kv_dim(), c.kv_dim()), out = random({tokens, width}), dout = random({tokens, width}), lse = at::zeros({tokens, c.n_head}, wide);

@@ -65,7 +65,7 @@ struct Transformer::State {
         layout(c),
         ops(make_ops(o)) {}
 
-  BufferPlan plan() const { return {training, options.recompute, on_device}; }
+  BufferPlan plan() const { return {training, options.recompute, on_device, on_device && !options.reference}; }
   bool copies_matrices() const { return options.dtype != statistics_type(options.dtype); }
   void bind(const Batch& batch, const Parameters& from, const at::Tensor* flat_gradients);
   void bind_flat(const at::Tensor& flat, const at::Tensor* flat_gradients);
@@ -288,8 +288,8 @@ Transformer::Transformer(const Config& config, int64_t max_rows, int64_t max_len
   State& s = *state_;
   Arena measured = Arena::measuring(options.dtype);
   take_buffers(config, measured, max_rows * max_length, s.plan());
-  s.bytes = measured.bytes();
-  Arena arena = Arena::allocated(options.device, options.dtype, s.bytes);
+  s.bytes = measured.bytes() + attention_bytes(config, max_rows * max_length, s.plan(), options.dtype);
+  Arena arena = Arena::allocated(options.device, options.dtype, measured.bytes());
   s.all = take_buffers(config, arena, max_rows * max_length, s.plan());
   s.rope = make_rope_table(config, options.device, statistics_type(options.dtype));
   if (!s.on_device) return;
@@ -307,8 +307,9 @@ int64_t Transformer::arena_bytes() const { return state_->bytes; }
 int64_t Transformer::arena_bytes(const Config& config, int64_t max_rows, int64_t max_length, bool training,
                                  const TransformerOptions& options) {
   Arena measured = Arena::measuring(options.dtype);
-  take_buffers(config, measured, max_rows * max_length, {training, options.recompute, on_device(options)});
-  return measured.bytes();
+  const BufferPlan plan{training, options.recompute, on_device(options), on_device(options) && !options.reference};
+  take_buffers(config, measured, max_rows * max_length, plan);
+  return measured.bytes() + attention_bytes(config, max_rows * max_length, plan, options.dtype);
 }
 
 void Transformer::accumulate(const Batch& batch, const Parameters& parameters, const at::Tensor& gradients, float* nll) {

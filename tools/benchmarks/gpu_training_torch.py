@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--micro-steps", type=int, default=10)
-    parser.add_argument("--steps", type=int, default=4)
+    parser.add_argument("--steps", type=int, default=3)
     a = parser.parse_args()
     report = json.loads(pathlib.Path(a.report).read_text())
     check = next(c for c in report["checks"] if c["name"] == "scale_capacity")

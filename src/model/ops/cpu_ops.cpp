@@ -109,24 +109,27 @@ class CpuOps final : public Ops {
     kernels_.qk_forward(qk_args(qk), matrix<T>(in), matrix<T>(out), data<T>(rstd));
   }
 
-  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
-                   const Tensor& dq_weight, const Tensor& dk_weight) override {
-    kernels_.qk_backward(qk_args(qk), matrix<T>(in), data<T>(rstd), matrix<T>(gradient), data<T>(dq_weight),
+  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const HeadGradients& gradients,
+                   const Tensor& dqkv, const Tensor& dq_weight, const Tensor& dk_weight) override {
+    put_heads(gradients, dqkv);
+    kernels_.qk_backward(qk_args(qk), matrix<T>(in), data<T>(rstd), matrix<T>(dqkv), data<T>(dq_weight),
                          data<T>(dk_weight), scratch_.get(2 * row_blocks(in) * qk.head_dim));
   }
 
-  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+  Tensor attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
                  const DropoutMask& dropout, const Tensor& out, const Tensor& lse) override {
     const auto args = attention_args(shape, q, k, v, dropout);
     kernels_.attention_forward(args, matrix<T>(out), data<T>(lse), thread_scratch(args, false));
+    return out;
   }
 
-  void attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+  HeadGradients attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
                           const DropoutMask& dropout, const Tensor& out, const Tensor& lse, const Tensor& dout,
                           const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
     const auto args = attention_args(shape, q, k, v, dropout);
     kernels_.attention_backward(args, matrix<T>(out), data<T>(lse), matrix<T>(dout), matrix<T>(dq), matrix<T>(dk),
                                 matrix<T>(dv), thread_scratch(args, true));
+    return {dq, dk, dv};
   }
 
   void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q,

@@ -20,21 +20,23 @@ class DeviceAttention {
   // Empty before the first call.
   const std::string& used() const { return used_; }
 
-  void forward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
-               const Tensor& out, const Tensor& lse);
-  void backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
-                const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv);
+  // As Ops::attention and what belongs to it.
+  Tensor forward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
+                 const Tensor& out, const Tensor& lse);
+  Tensor output(const Tensor& lse) const { return saved_.at(lse.data_ptr()).out; }
+  HeadGradients backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout,
+                         const Tensor& out, const Tensor& lse, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv);
 
  private:
-  // What the backward pass of a library needs beside its inputs and output.
+  // The output of a library, and what its backward pass needs besides.
   struct Saved {
-    Tensor lse, first, second;
+    Tensor out, lse, first, second;
   };
   void choose(const AttentionShape& shape);
   const std::string& backend_for(const AttentionShape& shape, const DropoutMask& dropout) const;
-  Saved run_forward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out);
-  void run_backward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-                    const Saved& saved, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv);
+  Saved run_forward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v);
+  HeadGradients run_backward(const std::string& name, const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const Saved& saved,
+                             const Tensor& dout);
 
   at::Device device_;
   at::ScalarType dtype_;

@@ -105,20 +105,23 @@ class DeviceOps final : public Ops {
     table_.qk(stream(), qk_of(qk, in, rstd), data<T>(out), out.stride(0));
   }
 
-  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient, const Tensor& dq_weight, const Tensor& dk_weight) override {
-    if (!takes(qk)) return plain_->qk_backward(qk, in, rstd, gradient, dq_weight, dk_weight);
+  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const HeadGradients& gradients, const Tensor& dqkv, const Tensor& dq_weight,
+                   const Tensor& dk_weight) override {
+    if (!takes(qk)) return plain_->qk_backward(qk, in, rstd, gradients, dqkv, dq_weight, dk_weight);
     const Tensor partial = scratch(device::parts_of(in.size(0), device::part_rows(in.size(0))) * 2 * qk.head_dim);
-    table_.qk_backward(stream(), {qk_of(qk, in, rstd), data<T>(gradient), gradient.stride(0), data<float>(dq_weight), data<float>(dk_weight), data<float>(partial)});
+    table_.qk_backward(stream(), {qk_of(qk, in, rstd), rows_of(gradients.q), rows_of(gradients.k), rows_of(gradients.v), data<T>(dqkv), dqkv.stride(0), data<float>(dq_weight), data<float>(dk_weight), data<float>(partial)});
   }
 
-  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout, const Tensor& out,
-                 const Tensor& lse) override {
-    attention_.forward(shape, q, k, v, dropout, out, lse);
+  Tensor attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout, const Tensor& out,
+                   const Tensor& lse) override {
+    return attention_.forward(shape, q, k, v, dropout, out, lse);
   }
 
-  void attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout, const Tensor& out,
-                          const Tensor& lse, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
-    attention_.backward(shape, q, k, v, dropout, out, lse, dout, dq, dk, dv);
+  Tensor attention_output(const Tensor&, const Tensor& lse) const override { return attention_.output(lse); }
+
+  HeadGradients attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask& dropout, const Tensor& out,
+                                   const Tensor& lse, const Tensor& dout, const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
+    return attention_.backward(shape, q, k, v, dropout, out, lse, dout, dq, dk, dv);
   }
 
   void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& cache_k,
@@ -169,6 +172,8 @@ class DeviceOps final : public Ops {
   static void require_packed(const Tensor& a, const Tensor& b) {
     base::require(a.is_contiguous() && b.is_contiguous() && a.size(1) == b.size(1), "matrices of the norm are packed");
   }
+
+  static device::Rows<T> rows_of(const Tensor& matrix) { return {data<T>(matrix), matrix.stride(0)}; }
 
   device::Qk<T> qk_of(const QkNormRope& qk, const Tensor& in, const Tensor& rstd) const {
     return {in.size(0),           qk.n_head,           qk.n_kv_head, qk.head_dim, static_cast<float>(qk.eps), data<float>(qk.q_weight), data<float>(qk.k_weight),

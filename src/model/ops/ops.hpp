@@ -36,6 +36,11 @@ struct NormStatistics {
   Tensor mean, rstd;  // [rows]; mean undefined for RMSNorm
 };
 
+// Of queries, keys and values, each [tokens, heads * head_dim].
+struct HeadGradients {
+  Tensor q, k, v;
+};
+
 // Where attention runs and over what.
 struct AttentionShape {
   int64_t rows, length, n_head, n_kv_head, head_dim;
@@ -79,14 +84,21 @@ class Ops {
 
   // Queries and keys: the leading n_head + n_kv_head heads of `in`, normed and rotated.
   virtual void qk(const QkNormRope&, const Tensor& in, const Tensor& out, const Tensor& rstd) = 0;
-  virtual void qk_backward(const QkNormRope&, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
-                           const Tensor& dq_weight, const Tensor& dk_weight) = 0;
+  // From the gradients of the heads, wherever they lie, to that of `in`, dqkv.
+  virtual void qk_backward(const QkNormRope&, const Tensor& in, const Tensor& rstd, const HeadGradients&,
+                           const Tensor& dqkv, const Tensor& dq_weight, const Tensor& dk_weight) = 0;
 
-  virtual void attention(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask&,
-                         const Tensor& out, const Tensor& lse) = 0;
-  virtual void attention_backward(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v,
-                                  const DropoutMask&, const Tensor& out, const Tensor& lse, const Tensor& dout,
-                                  const Tensor& dq, const Tensor& dk, const Tensor& dv) = 0;
+  // Returns its output [tokens, n_head * head_dim]: `out`, or memory of the library that computed it, which is kept until
+  // attention is asked for with this lse again. Training on a device
+  // gives no `out`.
+  virtual Tensor attention(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask&,
+                           const Tensor& out, const Tensor& lse) = 0;
+  // What attention() returned for this lse.
+  virtual Tensor attention_output(const Tensor& out, const Tensor& /*lse*/) const { return out; }
+  // Returns where the gradients lie: in dq, dk, dv, or in memory of the library.
+  virtual HeadGradients attention_backward(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v,
+                                           const DropoutMask&, const Tensor& out, const Tensor& lse, const Tensor& dout,
+                                           const Tensor& dq, const Tensor& dk, const Tensor& dv) = 0;
   // Puts the new keys and values into the cache [cache rows, n_kv_head, capacity, head_dim], then attends.
   virtual void cached_attention(const AttentionShape&, std::span<const CachedSequence> sequences, const Tensor& q,
                                 const Tensor& k, const Tensor& v, const Tensor& cache_k, const Tensor& cache_v,
@@ -109,6 +121,9 @@ class Ops {
   // The library that computes attention, where there is a choice and it has been made.
   virtual std::string attention_used() const { return {}; }
 };
+
+// Copies what does not lie in dqkv already to its place there.
+void put_heads(const HeadGradients& gradients, const Tensor& dqkv);
 
 // Our kernels; float32 and, for tests, float64.
 std::unique_ptr<Ops> make_cpu_ops(at::ScalarType dtype);

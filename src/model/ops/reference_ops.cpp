@@ -88,10 +88,11 @@ class ReferenceOps final : public Ops {
     out.copy_(x.reshape(out.sizes()));
   }
 
-  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const Tensor& gradient,
-                   const Tensor& dq_weight, const Tensor& dk_weight) override {
+  void qk_backward(const QkNormRope& qk, const Tensor& in, const Tensor& rstd, const HeadGradients& gradients,
+                   const Tensor& dqkv, const Tensor& dq_weight, const Tensor& dk_weight) override {
+    put_heads(gradients, dqkv);
     const int64_t heads = qk.n_head + qk.n_kv_head;
-    const Tensor target = gradient.narrow(1, 0, heads * qk.head_dim);
+    const Tensor target = dqkv.narrow(1, 0, heads * qk.head_dim);
     Tensor g = wide(target).reshape({in.size(0), heads, qk.head_dim});
     if (qk.cosine.defined()) g = rotate(qk, g, -1);
     if (qk.q_weight.defined()) {
@@ -106,7 +107,7 @@ class ReferenceOps final : public Ops {
     target.copy_(g.reshape(target.sizes()));
   }
 
-  void attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+  Tensor attention(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
                  const DropoutMask& dropout, const Tensor& out, const Tensor& lse) override {
     for (int64_t row = 0; row < shape.rows; ++row) {  // row by row: the scores of one row are held at a time
       const Tensor s = scores(shape, row, q, k);
@@ -114,9 +115,10 @@ class ReferenceOps final : public Ops {
       part(out, row, shape).copy_(join(at::matmul(p, heads(v, row, shape, shape.n_kv_head))));
       part(lse, row, shape).copy_(at::logsumexp(s, -1).t());
     }
+    return out;
   }
 
-  void attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
+  HeadGradients attention_backward(const AttentionShape& shape, const Tensor& q, const Tensor& k, const Tensor& v,
                           const DropoutMask& dropout, const Tensor&, const Tensor&, const Tensor& dout,
                           const Tensor& dq, const Tensor& dk, const Tensor& dv) override {
     const double scale = 1 / std::sqrt(static_cast<double>(shape.head_dim));
@@ -130,6 +132,7 @@ class ReferenceOps final : public Ops {
           .copy_(join(grouped(at::matmul(ds.transpose(1, 2), heads(q, row, shape, shape.n_head)), shape)));
       part(dv, row, shape).copy_(join(grouped(at::matmul((p * mask).transpose(1, 2), d), shape)));
     }
+    return {dq, dk, dv};
   }
 
   void cached_attention(const AttentionShape& shape, std::span<const CachedSequence> sequences, const Tensor& q,
@@ -303,6 +306,15 @@ class ReferenceOps final : public Ops {
 };
 
 }  // namespace
+
+void put_heads(const HeadGradients& gradients, const Tensor& dqkv) {
+  int64_t column = 0;
+  for (const Tensor& from : {gradients.q, gradients.k, gradients.v}) {
+    const Tensor to = dqkv.narrow(1, column, from.size(1));
+    if (from.data_ptr() != to.data_ptr()) to.copy_(from);
+    column += from.size(1);
+  }
+}
 
 std::unique_ptr<Ops> make_reference_ops(at::Device device, at::ScalarType dtype) {
   return std::make_unique<ReferenceOps>(device, dtype);

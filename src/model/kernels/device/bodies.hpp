@@ -139,18 +139,18 @@ PICOCHAT_DEVICE void qk_head(const Team& team, const T* in, const float* weight,
   }
 }
 
-// In place on the gradient of one head's output. first, second: the shares in the gradient of the weight's halves.
+// From the gradient of one head's output to that of its input; they may be in one place. first, second: the shares in the gradient of the weight's halves.
 template <int N, int P, typename T, typename Team>
 PICOCHAT_DEVICE void qk_head_backward(const Team& team, const T* in, const float* weight, const Rotation<N, P>& rotation,
-                                      float rstd, int64_t width, T* gradient, Sums<N, P>& first, Sums<N, P>& second) {
+                                      float rstd, int64_t width, const T* from, T* gradient, Sums<N, P>& first, Sums<N, P>& second) {
   const int64_t half = width / 2;
   float g[P][N], h[P][N], a[P][N], b[P][N], dot = 0;
   PICOCHAT_UNROLL
   for (int p = 0; p < P; ++p) {
     const int64_t i = pack_at<N>(team, p);
     if (i >= half) continue;
-    load(gradient + i, g[p]);
-    load(gradient + half + i, h[p]);
+    load(from + i, g[p]);
+    load(from + half + i, h[p]);
     for (int n = 0; n < N && rotation.on; ++n) {
       const float c = rotation.cosine[p][n], s = rotation.sine[p][n], turned = g[p][n] * c + h[p][n] * s;
       h[p][n] = h[p][n] * c - g[p][n] * s;

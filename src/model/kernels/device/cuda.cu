@@ -76,7 +76,7 @@ __device__ void add_sums_in_order(const Sums<N, P>& sums, bool holds, int64_t co
 
 // A warp for each row; a block adds up the weight gradients of part_rows rows.
 template <int N, int P, typename T>
-__global__ void __launch_bounds__(kThreads) rms_norm_backward_kernel(RmsNormBackward<T> a, int64_t part) {
+__global__ void __launch_bounds__(kThreads, P <= 3 ? 4 : P <= 8 ? 2 : 1) rms_norm_backward_kernel(RmsNormBackward<T> a, int64_t part) {
   extern __shared__ float shared[];
   const Lanes<kWarp> team;
   Sums<N, P> sums;
@@ -110,7 +110,7 @@ __device__ void load_rotation_of(const Team& team, const Qk<T>& a, int64_t token
 }
 
 template <int N, int L, int P, typename T>
-__global__ void __launch_bounds__(kThreads) qk_kernel(Qk<T> a, T* out, int64_t out_ld) {
+__global__ void __launch_bounds__(kThreads, P == 1 ? 3 : 1) qk_kernel(Qk<T> a, T* out, int64_t out_ld) {
   const int64_t token = static_cast<int64_t>(blockIdx.x) * (kThreads / kWarp) + threadIdx.x / kWarp, heads = a.n_head + a.n_kv_head;
   if (token >= a.tokens) return;
   const Lanes<L> team;
@@ -154,6 +154,7 @@ __global__ void __launch_bounds__(kThreads) qk_backward_kernel(QkBackward<T> b, 
   extern __shared__ float shared[];
   const Qk<T>& a = b.forward;
   const int64_t heads = a.n_head + a.n_kv_head, half = a.width / 2, begin = blockIdx.x * part, end = a.tokens < begin + part ? a.tokens : begin + part;
+  const bool copies = b.v.data != b.gradient + heads * a.width;
   const Lanes<L> team;
   Sums<N, P> q_first, q_second, k_first, k_second;
   q_first.clear(), q_second.clear(), k_first.clear(), k_second.clear();
@@ -165,9 +166,12 @@ __global__ void __launch_bounds__(kThreads) qk_backward_kernel(QkBackward<T> b, 
     const float* rstd = a.rstd + token * heads;
     int64_t head = threadIdx.x % kWarp / L;
     for (; head < a.n_head; head += kWarp / L)
-      qk_head_backward(team, in + head * a.width, a.q_weight, rotation, a.q_weight ? rstd[head] : 0.0f, a.width, gradient + head * a.width, q_first, q_second);
+      qk_head_backward(team, in + head * a.width, a.q_weight, rotation, a.q_weight ? rstd[head] : 0.0f, a.width, b.q.data + token * b.q.ld + head * a.width,
+                       gradient + head * a.width, q_first, q_second);
     for (; head < heads; head += kWarp / L)
-      qk_head_backward(team, in + head * a.width, a.k_weight, rotation, a.k_weight ? rstd[head] : 0.0f, a.width, gradient + head * a.width, k_first, k_second);
+      qk_head_backward(team, in + head * a.width, a.k_weight, rotation, a.k_weight ? rstd[head] : 0.0f, a.width, b.k.data + token * b.k.ld + (head - a.n_head) * a.width,
+                       gradient + head * a.width, k_first, k_second);
+    if (copies) copy_row<N>(Lanes<kWarp>(), b.v.data + token * b.v.ld, a.n_kv_head * a.width, gradient + heads * a.width);
   }
   if (!a.q_weight) return;
   const bool holds = threadIdx.x % kWarp < L;

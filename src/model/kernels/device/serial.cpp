@@ -79,12 +79,15 @@ void qk_backward(Stream, const QkBackward<T>& b) {
   each_head(a, [&](auto n, auto packs, int64_t i, int64_t token, int64_t head, const auto& rotation) {
     Sums<n(), packs()> first, second;
     first.clear(), second.clear();
+    const T* from = head < a.n_head ? b.q.data + token * b.q.ld + head * a.width : b.k.data + token * b.k.ld + (head - a.n_head) * a.width;
     qk_head_backward(Serial(), a.in + token * a.in_ld + head * a.width, head < a.n_head ? a.q_weight : a.k_weight, rotation, a.q_weight ? a.rstd[i] : 0, a.width,
-                     b.gradient + token * b.ld + head * a.width, first, second);
+                     from, b.gradient + token * b.ld + head * a.width, first, second);
     float* sums = b.partial + (token / part * 2 + (head < a.n_head ? 0 : 1)) * a.width;
     add_sums(first, half, sums);
     add_sums(second, half, sums + half);
   });
+  T* values = b.gradient + (a.n_head + a.n_kv_head) * a.width;
+  for (int64_t token = 0; token < a.tokens && b.v.data != values; ++token) copy_row<1>(Serial(), b.v.data + token * b.v.ld, a.n_kv_head * a.width, values + token * b.ld);
   if (!a.q_weight) return;
   add_partials(b.partial, parts, 2 * a.width, 0, a.width, b.dq_weight);
   add_partials(b.partial, parts, 2 * a.width, a.width, a.width, b.dk_weight);

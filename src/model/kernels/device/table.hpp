@@ -48,8 +48,16 @@ struct Qk {
 };
 
 template <typename T>
+struct Rows {
+  const T* data;
+  int64_t ld;
+};
+
+// Of queries, keys and values; gradient is that of `in`, and may be where they lie already.
+template <typename T>
 struct QkBackward {
   Qk<T> forward;
+  Rows<T> q, k, v;
   T* gradient;
   int64_t ld;
   float *dq_weight, *dk_weight, *partial;  // partial: parts_of(tokens, part_rows(tokens)) * 2 * width
