@@ -247,7 +247,10 @@ TEST(DocumentedCommands, NameOnlyCommandsAndFlagsThatThereAre) {
     }
     if (words[0].starts_with("-") || words[0].empty()) return;  // --version, --help
     EXPECT_FALSE(command.empty()) << place << ": there is no command picochat " << text;
-    if (!flags.contains(command)) return;  // a group
+    if (!flags.contains(command)) {  // a group, alone or with something to fill in
+      EXPECT_FALSE(at < words.size() && std::regex_match(words[at], std::regex("[a-z][a-z-]+"))) << place << ": there is no command picochat " << command << " " << words[at];
+      return;
+    }
     ++checked;
     for (; at < words.size() && words[at] != "--"; ++at) {
       const std::string flag = words[at].substr(0, words[at].find('='));
