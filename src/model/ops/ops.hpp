@@ -89,8 +89,7 @@ class Ops {
                            const Tensor& dqkv, const Tensor& dq_weight, const Tensor& dk_weight) = 0;
 
   // Returns its output [tokens, n_head * head_dim]: `out`, or memory of the library that computed it, which is kept until
-  // attention is asked for with this lse again. Training on a device
-  // gives no `out`.
+  // attention is asked for with this lse again. Training on a device gives no `out`.
   virtual Tensor attention(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v, const DropoutMask&,
                            const Tensor& out, const Tensor& lse) = 0;
   // What attention() returned for this lse.
