@@ -81,18 +81,6 @@ void ema_update(double decay, int64_t count, const float* values, float* average
   kernels::optimizer_table().ema(static_cast<float>(decay), count, values, average);
 }
 
-namespace {
-
-// Row-major C[m, n] = alpha * op(A) op(B) + beta * C.
-void multiply(bool ta, bool tb, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
-              const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
-            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
-  sgemm_(tb ? "T" : "N", ta ? "T" : "N", &ni, &mi, &ki, &alpha, b, &bi, a, &ai, &beta, c, &ci);
-}
-
-}  // namespace
-
 void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns) {
   constexpr float kA = 3.4445f, kB = -4.7750f, kC = 2.0315f;
   constexpr int kSteps = 5;
@@ -101,19 +89,27 @@ void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns) {
   if (!(norm > 0)) return;
   const float scale = static_cast<float>(1 / (norm + 1e-7));
   for (int64_t i = 0; i < count; ++i) matrix[i] *= scale;
-  std::vector<float> gram(static_cast<size_t>(side * side)), polynomial(gram.size()), next(static_cast<size_t>(count));
+  std::vector<float> gram(static_cast<size_t>(side * side)), scaled(gram.size()), polynomial(gram.size()), next(static_cast<size_t>(count)), scratch(kernels::kProductScratch);
   float* x = matrix;
   float* y = next.data();
   const bool wide = rows <= columns;  // the smaller Gram matrix: X X^T of a wide matrix, X^T X of a tall one
-  for (int step = 0; step < kSteps; ++step) {
-    multiply(!wide, wide, side, side, wide ? columns : rows, 1, x, columns, x, columns, 0, gram.data(), side);
-    std::copy(gram.begin(), gram.end(), polynomial.begin());
-    multiply(false, false, side, side, side, kC, gram.data(), side, gram.data(), side, kB, polynomial.data(), side);
-    std::copy_n(x, count, y);  // y = a x + (b A + c A^2) x
+  const auto square = [side](std::vector<float>& values) { return kernels::Matrix<float>{values.data(), side, side, side}; };
+  const auto multiply = [&](bool ta, kernels::Matrix<float> a, bool tb, kernels::Matrix<float> b, bool accumulate, kernels::Matrix<float> c) {
+    kernels::table<float>().product(ta, a, tb, b, accumulate, c, scratch.data());
+  };
+  for (int step = 0; step < kSteps; ++step) {  // y = a x + (b A + c A^2) x
+    const kernels::Matrix<float> from{x, rows, columns, columns}, to{y, rows, columns, columns};
+    multiply(!wide, from, wide, from, false, square(gram));
+    for (size_t i = 0; i < gram.size(); ++i) {
+      polynomial[i] = kB * gram[i];
+      scaled[i] = kC * gram[i];
+    }
+    multiply(false, square(scaled), false, square(gram), true, square(polynomial));
+    for (int64_t i = 0; i < count; ++i) y[i] = kA * x[i];
     if (wide)
-      multiply(false, false, rows, columns, rows, 1, polynomial.data(), side, x, columns, kA, y, columns);
+      multiply(false, square(polynomial), false, from, true, to);
     else
-      multiply(false, false, rows, columns, columns, 1, x, columns, polynomial.data(), side, kA, y, columns);
+      multiply(false, from, false, square(polynomial), true, to);
     std::swap(x, y);
   }
   if (x != matrix) std::copy_n(x, count, matrix);

@@ -50,6 +50,8 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
     T* queries = scores + shape.block_rows * ld;
     T* result = queries + shape.block_rows * shape.width;
     T* inverse = result + shape.block_rows * shape.width;
+    T* key_panels = inverse + shape.block_rows;
+    T* value_rows = key_panels + shape.key_capacity * shape.width;
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < tasks; ++task) {
       const CachedSequence& sequence = sequences[task / args.n_kv_head];
@@ -66,19 +68,22 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
                    out.row(sequence.first) + column, scores);
         continue;
       }
+      const int64_t all = sequence.cached + sequence.count;
+      pack_transposed({k, all, width, width}, 0, all, 0, width, key_panels);
+      pack_rows({v, all, width, width}, 0, all, 0, width, shape.width, value_rows);
       for (int64_t first = 0; first < sequence.count; first += shape.tokens_per_block) {
         const int64_t count = min_of(shape.tokens_per_block, sequence.count - first), rows = count * shape.repeat;
         const int64_t keys = sequence.cached + first + count;
         stack_heads(args.q, sequence.first + first, count, column, shape, width,
                     T(1) / square_root(static_cast<T>(width)), queries);
-        gemm(false, true, rows, keys, width, T(1), queries, shape.width, k, width, T(0), scores, ld);
+        score_product(shape, rows, keys, width, queries, key_panels, scores);
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t end = sequence.cached + first + r / shape.repeat + 1;
           T largest, sum;
           softmax_row(scores + r * ld, {0, end}, keys, &largest, &sum);
           inverse[r] = T(1) / sum;
         }
-        gemm(false, false, rows, width, keys, T(1), scores, ld, v, width, T(0), result, shape.width);
+        tile_product(rows, shape.width, keys, scores, ld, 1, value_rows, shape.width, result, shape.width, false);
         unstack_heads(result, sequence.first + first, count, column, shape, width, inverse, T(1), out);
       }
     }

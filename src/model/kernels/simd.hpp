@@ -126,18 +126,3 @@ static inline float logarithm(float x) { return __builtin_logf(x); }
 static inline double logarithm(double x) { return __builtin_log(x); }
 static inline float square_root(float x) { return __builtin_sqrtf(x); }
 static inline double square_root(double x) { return __builtin_sqrt(x); }
-
-// BLAS, row-major: C[m, n] = alpha * op(A) op(B) + beta * C.
-static inline void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, float alpha,
-                        const float* a, int64_t lda, const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
-            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
-  sgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &ni, &mi, &ki, &alpha, b, &bi, a, &ai, &beta, c, &ci);
-}
-static inline void gemm(bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, double alpha,
-                        const double* a, int64_t lda, const double* b, int64_t ldb, double beta, double* c,
-                        int64_t ldc) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
-            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
-  dgemm_(transpose_b ? "T" : "N", transpose_a ? "T" : "N", &ni, &mi, &ki, &alpha, b, &bi, a, &ai, &beta, c, &ci);
-}

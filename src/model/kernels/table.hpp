@@ -11,13 +11,6 @@
 
 #include "model/kernels/adamw_rule.hpp"
 
-extern "C" {
-void sgemm_(const char*, const char*, const int*, const int*, const int*, const float*, const float*, const int*,
-            const float*, const int*, const float*, float*, const int*);
-void dgemm_(const char*, const char*, const int*, const int*, const int*, const double*, const double*, const int*,
-            const double*, const int*, const double*, double*, const int*);
-}
-
 namespace picochat::model::kernels {
 
 template <typename T>
@@ -112,6 +105,9 @@ struct Table {
 
   void (*fill_rows)(Matrix<T> y, const T* values, bool accumulate);  // each row = (or +=) values
   void (*column_sums)(Matrix<const T> x, T* sums);                   // sums += column sums of x
+  // C = (or +=) op(A) op(B); op transposes or not. scratch: kProductScratch.
+  void (*product)(bool transpose_a, Matrix<const T> a, bool transpose_b, Matrix<const T> b, bool accumulate, Matrix<T> c,
+                  T* scratch);
   void (*linear_few_rows)(Matrix<const T> x, const T* weight, const T* bias, Matrix<T> y, bool accumulate);
 
   void (*dropout)(const DropoutMask&, Matrix<const T> x, Matrix<T> y,
@@ -132,6 +128,9 @@ struct OptimizerTable {
 
 constexpr int64_t kRowBlock = 64;
 constexpr int64_t kNormBlock = 8192;
+// Of a product: steps, columns and, of a transposed left operand, rows that are packed at a time.
+constexpr int64_t kDepthBlock = 256, kColumnBlock = 384, kLeftBlock = 1536;
+constexpr int64_t kProductScratch = (kColumnBlock + kLeftBlock) * kDepthBlock;
 
 // The best level that this processor runs; chosen once. PICOCHAT_KERNELS=x86-64|x86-64-v3|x86-64-v4 lowers it.
 template <typename T>

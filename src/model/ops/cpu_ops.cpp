@@ -42,22 +42,6 @@ class Scratch {
   int64_t count_ = 0;
 };
 
-void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, int64_t ldb,
-          bool accumulate, float* c, int64_t ldc) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
-            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
-  const float one = 1, beta = accumulate ? 1 : 0;
-  sgemm_(tb ? "T" : "N", ta ? "T" : "N", &ni, &mi, &ki, &one, b, &bi, a, &ai, &beta, c, &ci);
-}
-
-void gemm(bool ta, bool tb, int64_t m, int64_t n, int64_t k, const double* a, int64_t lda, const double* b, int64_t ldb,
-          bool accumulate, double* c, int64_t ldc) {
-  const int mi = static_cast<int>(m), ni = static_cast<int>(n), ki = static_cast<int>(k), ai = static_cast<int>(lda),
-            bi = static_cast<int>(ldb), ci = static_cast<int>(ldc);
-  const double one = 1, beta = accumulate ? 1 : 0;
-  dgemm_(tb ? "T" : "N", ta ? "T" : "N", &ni, &mi, &ki, &one, b, &bi, a, &ai, &beta, c, &ci);
-}
-
 template <typename T>
 class CpuOps final : public Ops {
  public:
@@ -85,18 +69,15 @@ class CpuOps final : public Ops {
 
   void linear(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) override {
     if (bias.defined()) kernels_.fill_rows(matrix<T>(y), data<T>(bias), accumulate);
-    gemm(false, true, x.size(0), weight.size(0), x.size(1), data<T>(x), x.stride(0), data<T>(weight), weight.stride(0),
-         accumulate || bias.defined(), data<T>(y), y.stride(0));
+    product(false, x, true, weight, accumulate || bias.defined(), y);
   }
 
   void linear_backward_input(const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate) override {
-    gemm(false, false, dy.size(0), weight.size(1), weight.size(0), data<T>(dy), dy.stride(0), data<T>(weight),
-         weight.stride(0), accumulate, data<T>(dx), dx.stride(0));
+    product(false, dy, false, weight, accumulate, dx);
   }
 
   void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight, const Tensor& dbias) override {
-    gemm(true, false, dy.size(1), x.size(1), x.size(0), data<T>(dy), dy.stride(0), data<T>(x), x.stride(0), true,
-         data<T>(dweight), dweight.stride(0));
+    product(true, dy, false, x, true, dweight);
     if (dbias.defined()) kernels_.column_sums(matrix<T>(dy), data<T>(dbias));
   }
 
@@ -179,6 +160,11 @@ class CpuOps final : public Ops {
   void soft_cap(const Tensor& logits, double softcap) override { kernels_.soft_cap(matrix<T>(logits), softcap); }
 
  private:
+  void product(bool transpose_a, const Tensor& a, bool transpose_b, const Tensor& b, bool accumulate, const Tensor& c) {
+    kernels_.product(transpose_a, matrix<T>(a), transpose_b, matrix<T>(b), accumulate, matrix<T>(c),
+                     product_scratch_.get(kernels::kProductScratch));
+  }
+
   static int64_t row_blocks(const Tensor& x) { return (x.size(0) + kernels::kRowBlock - 1) / kernels::kRowBlock; }
 
   static kernels::NormArgs<T> norm_args(const Norm& norm, const Tensor& x, const NormStatistics& statistics) {
@@ -208,6 +194,7 @@ class CpuOps final : public Ops {
 
   const kernels::Table<T>& kernels_ = kernels::table<T>();
   Scratch<T> scratch_;
+  Scratch<T> product_scratch_;
   std::vector<T> weights_;
 };
 
