@@ -55,6 +55,25 @@ std::string math_drill(base::Random& random, int64_t index) {
   return fill(pick(random, wordings), {{"a", cat(p.a)}, {"b", cat(p.b)}, {"c", cat(p.c)}, {"r", cat(p.answer())}});
 }
 
+// A word that is none, of two or three syllables: its letters cannot be known by heart, only read.
+std::string invented_word(base::Random& random) {
+  static constexpr const char* kBegin[] = {"b", "br", "c", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n",
+                                           "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "th", "v", "w", "y", "z", ""};
+  static constexpr const char* kMiddle[] = {"a", "e", "i", "o", "u", "ai", "ea", "ee", "io", "oo", "ou", "y"};
+  static constexpr const char* kEnd[] = {"", "", "b", "ck", "d", "ft", "g", "l", "ll", "m", "n", "nd", "p", "r", "rt", "s", "ss", "st", "t", "w", "x"};
+  static const std::unordered_set<std::string> asked(spelling_words(Side::kEval).begin(), spelling_words(Side::kEval).end());
+  for (;;) {
+    std::string out;
+    const uint64_t syllables = 1 + random.below(3);
+    for (uint64_t i = 0; i < syllables; ++i) {
+      out += pick(random, kBegin);
+      out += pick(random, kMiddle);
+      out += pick(random, kEnd);
+    }
+    if (out.size() >= 3 && out.size() <= 10 && !asked.contains(out)) return out;
+  }
+}
+
 std::string spelling_drill(base::Random& random, int64_t index) {
   struct Mode {
     const char* mode;
@@ -69,7 +88,7 @@ std::string spelling_drill(base::Random& random, int64_t index) {
       {"numbered", {"Count {w}: {r}.", "The numbered letters of {w}: {r}.", "{w}, counted: {r}."}},
   };
   const Mode& mode = kModes[index % 6];
-  const std::string& word = pick(random, spelling_words(Side::kTrain));
+  const std::string word = random.below(2) == 0 ? pick(random, spelling_words(Side::kTrain)) : invented_word(random);
   std::string result;
   if (std::string_view(mode.mode) == "numbered") {
     for (size_t i = 0; i < word.size(); ++i) result += cat(i ? ", " : "", i + 1, " ", word[i]);
@@ -80,7 +99,10 @@ std::string spelling_drill(base::Random& random, int64_t index) {
 }
 
 std::string choice_drill(base::Random& random) {
-  static constexpr const char* kEndings[] = {"Answer: {l}, {t}.", "The right one is {l}: {t}.", "{l} is right: {t}."};
+  // Half of the endings name the answer first: to find its letter is then a matter of looking it up among the four.
+  static constexpr const char* kEndings[] = {"Answer: {l}, {t}.", "The right one is {l}: {t}.", "{l} is right: {t}.", "It is {t}, so {l}.", "Answer: {t}, which is {l}.", "{t} is right: {l}."};
+  static constexpr const char* kMarks[] = {": ", ") ", ". "};
+  static constexpr const char* kJoints[] = {", ", "; ", " "};  // a drill is one line
   const Fact& fact = pick(random, facts(Side::kTrain));
   std::vector<std::string> options = fact.wrong;
   random.shuffle(std::span<std::string>(options));
@@ -88,8 +110,9 @@ std::string choice_drill(base::Random& random) {
   size_t right = random.below(4);
   options.insert(options.begin() + static_cast<std::ptrdiff_t>(right), fact.answer);
   std::string out = question_of(fact, Side::kTrain, random.below(8));
-  for (size_t i = 0; i < 4; ++i) out += cat(" ", static_cast<char>('A' + i), ": ", options[i], i < 3 ? "," : ".");
-  return cat(out, " ", fill(pick(random, kEndings), {{"l", std::string(1, static_cast<char>('A' + right))}, {"t", fact.answer}}));
+  const char *mark = pick(random, kMarks), *joint = pick(random, kJoints);
+  for (size_t i = 0; i < 4; ++i) out += cat(i > 0 ? joint : " ", static_cast<char>('A' + i), mark, options[i]);
+  return cat(out, ". ", fill(pick(random, kEndings), {{"l", std::string(1, static_cast<char>('A' + right))}, {"t", fact.answer}}));
 }
 
 // A handful of facts of either side, told.

@@ -5,7 +5,8 @@
 
 namespace picochat::model {
 
-// Makes MKL's matrix products independent of the number of threads and of memory alignment
+// Training and inference on the CPU use our own kernels alone; this is for the matrix products of LibTorch's that remain
+// (references, conversions). It makes MKL's independent of the number of threads and of memory alignment
 // (MKL_CBWR=AVX512,STRICT where the processor has it, else AUTO,STRICT). MKL reads the variable once, so main()
 // calls this before the first tensor operation. A value set by the user is left alone.
 void set_deterministic_environment();

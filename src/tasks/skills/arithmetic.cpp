@@ -126,29 +126,47 @@ struct EvalWordings {
 
 const Wordings& train_wordings(Operation operation) {
   static const Wordings add = {
-      {"What is {a} + {b}?", "Add {a} and {b}.", "Work out {a} + {b}.", "Find the sum of {a} and {b}.", "How much is {a} plus {b}?"},
+      {"What is {a} + {b}?", "Add {a} and {b}.", "Work out {a} + {b}.", "Find the sum of {a} and {b}.", "How much is {a} plus {b}?",
+       "{a} + {b} = ?", "Total of {a} and {b}?", "What do {a} and {b} make?", "If you add {b} to {a}, what number do you get?", "{a} and {b} added up give what?",
+       "Task: add\nNumbers: {a}, {b}"},
       {"{name} has {a thing} and gets {b} more. How many {things} does {name} have now?",
        "A box holds {a thing} and a bag holds {b}. How many {things} is that in all?",
        "{name} saves {a dollar} in May and {b} in June. How many dollars is that together?",
-       "A clinic sees {a patient} in the morning and {b} in the afternoon. How many patients is that in one day?"}};
+       "A clinic sees {a patient} in the morning and {b} in the afternoon. How many patients is that in one day?",
+       "{name} reads {a} pages today and {b} tomorrow. How many pages is that?",
+       "There are {a thing} in one drawer and {b} in another. What is the number of {things} in both?",
+       "A farm has {a} hens and buys {b} more. How many hens live there then?"}};
   static const Wordings subtract = {
       {"What is {a} - {b}?", "Subtract {b} from {a}.", "Work out {a} - {b}.", "Take {b} away from {a}. What is left?",
-       "How much is {a} minus {b}?"},
+       "How much is {a} minus {b}?", "{a} - {b} = ?", "What is left of {a} without {b}?", "Difference of {a} and {b}?",
+       "If you take {b} from {a}, what number is left?", "Go down from {a} by {b}. Where do you end?", "Reduce {a} by {b}.", "Task: subtract\nFrom: {a}\nThis: {b}"},
       {"{name} has {a thing} and gives away {b}. How many {things} does {name} keep?",
        "A bus carries {a passenger} and lets {b} off at the next stop. How many passengers stay on the bus?",
        "A bank account holds {a dollar}. {name} takes out {b}. How many dollars stay in the account?",
-       "A bottle holds {a pill}. A nurse hands out {b}. How many pills does the bottle hold then?"}};
+       "A bottle holds {a pill}. A nurse hands out {b}. How many pills does the bottle hold then?",
+       "{name} owns {a thing} and loses {b}. How many {things} are left?",
+       "A shop has {a} loaves and sells {b}. How many loaves can it still sell?",
+       "A tank holds {a} liters and {b} run out. How many liters are inside now?"}};
   static const Wordings multiply = {
       {"What is {a} x {b}?", "Multiply {a} by {b}.", "Work out {a} x {b}.", "Find the product of {a} and {b}.",
-       "How much is {a} times {b}?"},
+       "How much is {a} times {b}?", "{a} x {b} = ?", "Product of {a} and {b}?", "If you take {a} exactly {b} times, what do you get?",
+       "{a} groups with {b} in each: how many in all?", "What do {b} lots of {a} add up to?", "Task: multiply\nFactors: {a}, {b}"},
       {"{name} bakes {a tray} of cookies with {b cookie} on each. How many cookies is that?",
        "There are {a} boxes with {b} {things} in each box. How many {things} are there?",
-       "A pharmacy sells {a} packs with {b} pills in each pack. How many pills does it sell?"}};
+       "A pharmacy sells {a} packs with {b} pills in each pack. How many pills does it sell?",
+       "A garden has {a} beds with {b} plants in each. How many plants grow there?",
+       "{name} reads {b} pages a day for {a} days. How many pages is that?",
+       "Each of {a} teams has {b} players. How many players are there?"}};
   static const Wordings remove = {
-      {"What is {a} x {b} - {c}?", "Multiply {a} by {b}, then subtract {c}.", "Work out {a} x {b} and take away {c}."},
+      {"What is {a} x {b} - {c}?", "Multiply {a} by {b}, then subtract {c}.", "Work out {a} x {b} and take away {c}.", "{a} x {b} - {c} = ?",
+       "Take {c} from the product of {a} and {b}.", "First {a} times {b}, then minus {c}. What is the result?", "How much is {a} times {b} minus {c}?",
+       "Task: multiply, subtract\nFactors: {a}, {b}\nMinus: {c}"},
       {"{name} packs {a} boxes with {b} {things} in each, then takes out {c}. How many {things} are still packed?",
        "A baker fills {a} trays with {b} rolls each and sells {c}. How many rolls does the baker have left?",
-       "{name} has {a} albums with {b} photos in each and gives away {c}. How many photos does {name} keep?"}};
+       "{name} has {a} albums with {b} photos in each and gives away {c}. How many photos does {name} keep?",
+       "A farmer picks {a} baskets of {b} pears and eats {c}. How many pears are left?",
+       "There are {a} shelves with {b} books on each. {c} books are lent out. How many books stay?",
+       "{name} buys {a} packs of {b} cards and loses {c}. How many cards does {name} own then?"}};
   switch (operation) {
     case Operation::kAdd: return add;
     case Operation::kSubtract: return subtract;
@@ -206,9 +224,8 @@ std::string render(const char* wording, const Problem& p, base::Random& random, 
 }
 
 const char* scratchpad_cue(base::Random& random, Side side) {
-  static constexpr const char* kTrain[] = {" Use a scratchpad.", " Work in a scratchpad first.", " Show your scratchpad, then the final answer."};
   static constexpr const char* kEval[] = {" Write a scratchpad and then the final answer.", " Show your work in a scratchpad."};
-  return side == Side::kTrain ? pick(random, kTrain) : pick(random, kEval);
+  return side == Side::kTrain ? training_cue(random) : pick(random, kEval);
 }
 
 }  // namespace

@@ -86,5 +86,7 @@ std::vector<Task> benign_tasks(const TaskRequest& request, TakenPrompts& taken);
 using Slots = std::vector<std::pair<std::string, std::string>>;
 std::string fill(std::string_view text, const Slots& slots);
 const std::string& any_name(base::Random& random, Side side);
+// Asks for a scratchpad, in one way for every family: a cue that only one family had would tell which it is.
+const char* training_cue(base::Random& random);
 
 }  // namespace picochat::tasks

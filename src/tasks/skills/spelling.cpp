@@ -24,34 +24,44 @@ struct Wordings {
 const Wordings& wordings(std::string_view mode) {
   static const Wordings count = {
       {"How many letters are in {w}?", "Count the letters in {w}.", "How many letters does {w} have?", "Tell me the number of letters in {w}.",
-       "{w}: how many letters?"},
+       "{w}: how many letters?", "How long is {w}, counted in letters?", "What is the letter count of {w}?", "Number of characters in {w}?",
+       "{w} is made of how many letters?", "Count how many characters {w} has.", "How many characters do you need for {w}?", "Give the length of {w}.",
+       "Text: {w}\nHow many letters?"},
       "Find the length of the word {w} in letters.",
       "If you write {w} one letter at a time, how often do you write a letter?",
       "Word: {w}\nTask: letter count",
       "Of how many characters does {w} consist?"};
   static const Wordings first = {
       {"What is the first letter of {w}?", "Which letter does {w} start with?", "Give the first letter of {w}.", "Name the letter that begins {w}.",
-       "{w}: which letter comes first?"},
+       "{w}: which letter comes first?", "Which character is at the front of {w}?", "What is the initial letter of {w}?", "{w} opens with which letter?",
+       "Write the opening letter of {w}.", "Of all letters in {w}, which stands first?", "Begin to spell {w}: what is letter one?", "Name the initial of {w}.",
+       "Text: {w}\nFirst letter?"},
       "Look at {w}. Its opening letter is which one?",
       "If you write {w}, which letter do you put down before all the others?",
       "Word: {w}\nTask: opening letter",
       "Say the initial character of {w}."};
   static const Wordings last = {
       {"What is the last letter of {w}?", "Which letter does {w} end with?", "Give the last letter of {w}.", "Name the letter that ends {w}.",
-       "{w}: which letter comes last?"},
+       "{w}: which letter comes last?", "Which character is at the back of {w}?", "What is the final letter of {w}?", "{w} closes with which letter?",
+       "Write the closing letter of {w}.", "Of all letters in {w}, which stands last?", "Spell {w}: what is the letter at the very end?", "Name the letter at the close of {w}.",
+       "Text: {w}\nLast letter?"},
       "Look at {w}. Its closing letter is which one?",
       "If you write {w}, which letter do you put down after all the others?",
       "Word: {w}\nTask: closing letter",
       "Say the final character of {w}."};
   static const Wordings spaced = {
       {"Spell {w} with a space between the letters.", "Write the letters of {w} with spaces between them.", "Spell out {w}, letter by letter.",
-       "{w}: spell it with spaces."},
+       "{w}: spell it with spaces.", "Show {w} with its letters apart.", "Put a space after every letter of {w}.", "Separate {w} into its letters.",
+       "Write {w} one letter at a time.", "Give me the letters of {w}, one by one.", "Break {w} up into characters.", "Which letters, in order, make up {w}?",
+       "Text: {w}\nSpell it with blanks."},
       "List each letter of {w} in order, parted by spaces.",
       "Take {w} apart into single letters with gaps.",
       "Word: {w}\nTask: letters with gaps",
       "Set the characters of {w} one by one, a blank after each."};
   static const Wordings reverse = {
-      {"Write {w} backwards.", "Spell {w} in reverse.", "What is {w} spelled backwards?", "Reverse the letters of {w}.", "{w}: write it in reverse order."},
+      {"Write {w} backwards.", "Spell {w} in reverse.", "What is {w} spelled backwards?", "Reverse the letters of {w}.", "{w}: write it in reverse order.",
+       "Write {w} from its last letter to its first.", "Flip {w} around.", "Spell {w} from end to start.", "What comes out if {w} is turned back to front?",
+       "Give {w} in the other direction.", "Mirror the letters of {w}.", "Start at the end of {w} and spell towards the front.", "Text: {w}\nBackwards, please."},
       "Turn the word {w} around, last letter first.",
       "Reading {w} from right to left gives which string?",
       "Word: {w}\nTask: right to left",
@@ -146,7 +156,9 @@ std::vector<Task> spelling_tasks(const SpellingStage& stage, const TaskRequest& 
     if (request.side == Side::kTrain) {
       wording = pick(random, texts.train);
       if (random.below(8) == 0) task.variant = "punctuation_shift";
-      if (std::string_view(wording).starts_with("{w}:")) shown = word;
+      const std::string_view text = wording;
+      if (text.starts_with("{w}:") || text.starts_with("Text:")) shown = word;
+      else if (text.starts_with("{w}") && shown.front() == 't') shown.front() = 'T';
     } else {
       task.variant = kVariants[index % 5];
       wording = task.variant == "paraphrase"      ? texts.paraphrase
@@ -158,8 +170,7 @@ std::vector<Task> spelling_tasks(const SpellingStage& stage, const TaskRequest& 
     }
     task.prompt = fill(wording, {{"w", shown}});
     if (request.scratchpad) {
-      static constexpr const char* kTrainCues[] = {" Use a scratchpad.", " Work in a scratchpad first."};
-      task.prompt += request.side == Side::kTrain ? pick(random, kTrainCues)
+      task.prompt += request.side == Side::kTrain ? training_cue(random)
                      : task.variant == "format_shift" ? "\nShow a scratchpad, then the final answer."
                                                       : " Show a scratchpad, then the final answer.";
     }

@@ -74,6 +74,12 @@ const std::string& any_name(base::Random& random, Side side) {
   return pick(random, side == Side::kTrain ? train : eval);
 }
 
+const char* training_cue(base::Random& random) {
+  static constexpr const char* kCues[] = {" Use a scratchpad.", " Work in a scratchpad first.", " Show your scratchpad, then the final answer.",
+                                          " Do the work in a scratchpad.", " Scratchpad first, final answer last.", "\nUse a scratchpad."};
+  return pick(random, kCues);
+}
+
 ChatRow to_chat_row(const Task& task, int64_t index) {
   ChatRow row;
   row.turns = {{"user", task.prompt}, {"assistant", task.answer}};
