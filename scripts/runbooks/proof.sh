@@ -99,9 +99,9 @@ tiny=("$PICOCHAT" run tiny --out-dir "$run" --dataset-pack "$pack/dataset_pack.j
 # A short run of the very shape tells preflight this host's speed.
 step dry-run "$PICOCHAT" run tiny --out-dir "$run-dryrun" --dataset-pack "$pack/dataset_pack.json" "${model[@]}" --base-steps "${PICOCHAT_DRY_STEPS:-30}" --base-lr-warmup-steps 5 --val-tokens 4096 --sft-steps 1 --sft-lr-warmup-steps 0 --sft-fit-max-rows 20 \
   --eval-max-new-tokens 1 --long-run-gate-profile research
+if ((seeds > 1)); then tiny+=(--n-seeds "$seeds"); fi
 always preflight "${tiny[@]}" --preflight-only
 # A blocked verdict is a result too: it is bundled and told.
-if ((seeds > 1)); then tiny+=(--n-seeds "$seeds"); fi
 accepted=3 always train "${tiny[@]}"
 for gate in "$run"/gate/gate.json "$run"/seed-*/gate/gate.json; do
   [[ -e $gate ]] || continue

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "multi_seed.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/evidence/metrics_log.hpp"
@@ -24,7 +25,7 @@ const std::vector<std::string> kSpeedFields{"context_size", "n_embd", "n_head", 
                                             "base_grad_accum_steps", "precision", "attn_backend", "torch_compile", "gradient_checkpointing", "base_optimizer",
                                             "ddp", "ddp_world_size", "threads"};
 
-// The run's own folder first, then its neighbours from new to old.
+// The run's own folder and those beside it, from new to old; of one of several seeds, also what lies beside them all.
 std::vector<Path> neighbours(const Path& run_dir, const char* file) {
   std::vector<std::pair<fs::file_time_type, Path>> found;
   std::error_code ignored;
@@ -33,9 +34,13 @@ std::vector<Path> neighbours(const Path& run_dir, const char* file) {
     const Path path = folder / file;
     if (fs::is_regular_file(path, ignored)) found.emplace_back(fs::last_write_time(path, ignored), folder);
   };
-  for (const auto& entry : fs::directory_iterator(parent, fs::directory_options::skip_permission_denied, ignored))
-    if (entry.is_directory(ignored)) look(entry.path());
-  look(parent);
+  std::vector<Path> places{parent};
+  if (fs::exists(parent / kSeedsFile, ignored)) places.push_back(parent.parent_path());
+  for (const Path& place : places) {
+    for (const auto& entry : fs::directory_iterator(place, fs::directory_options::skip_permission_denied, ignored))
+      if (entry.is_directory(ignored)) look(entry.path());
+    look(place);
+  }
   std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
   std::vector<Path> out;
   for (auto& [time, path] : found) out.push_back(std::move(path));

@@ -5,6 +5,9 @@
 
 namespace picochat::factory {
 
+// Lies in a folder that holds the runs of several seeds.
+constexpr const char* kSeedsFile = "multi_seed.json";
+
 // Runs seed-<s>/ below --out-dir for s = seed, seed + 1, ..., each a whole run that its own directory carries; chat and eval rows that are
 // generated are those of the first seed for all. Writes summary.json ("type": "multi_seed_tiny") and summary.md. The verdict is the
 // worst of the seeds. A seed that is blocked before training stops the others.

@@ -36,7 +36,7 @@ TEST_F(Proof, ADictionaryBecomesADocumentForEachEntry) {
                                              "{\"text\": \"Acorn The fruit of the oak, which falls in autumn and which the jay carries far away.\"}\n");
 }
 
-TEST_F(Proof, TheScriptGoesFromAnEmptyFolderToAVerifiedBundle) {
+TEST_F(Proof, TheScriptGoesFromAnEmptyFolderToAVerifiedBundleOfEachSeed) {
   std::string benchmark, text;
   for (int i = 0; i < 60; ++i)
     benchmark += base::Json{{"id", "made_" + std::to_string(i)}, {"question", "Sample " + std::to_string(i * 31) + " weighs " + std::to_string(i + 2) + " grams. Which of these could it be?"},
@@ -49,15 +49,15 @@ TEST_F(Proof, TheScriptGoesFromAnEmptyFolderToAVerifiedBundle) {
   text += base::Json{{"text", "Sample 93 weighs 5 grams. Which of these could it be? granite, honey, copper or steam"}}.dump() + "\n";
   folder.write("arc_easy.jsonl", benchmark);
   folder.write("texts/quarries.jsonl", text);
-  const std::string book = "export PICOCHAT_TEXT=$PWD/texts PICOCHAT_TEXT_LICENSE=CC0-1.0 PICOCHAT_SKILLS='300 200 100 100 300 100' PICOCHAT_PROFILE=research PICOCHAT_BENCHMARK=arc-easy=$PWD/arc_easy.jsonl PICOCHAT=" +
+  const std::string book = "export PICOCHAT_TEXT=$PWD/texts PICOCHAT_TEXT_LICENSE=CC0-1.0 PICOCHAT_SKILLS='300 200 100 100 300 100' PICOCHAT_PROFILE=research PICOCHAT_SEEDS=2 PICOCHAT_BENCHMARK=arc-easy=$PWD/arc_easy.jsonl PICOCHAT=" +
                            std::string(kProgram) +
                            " PICOCHAT_FLAGS='--n-embd 32 --n-layer 1 --n-head 2 --n-kv-head 1 --context-size 128 --tokenizer-vocab-size 320 --base-steps 3 --sft-steps 3 --val-tokens 2048 --sft-fit-max-rows 10 "
                            "--eval-max-new-tokens 4 --allow-unsafe-long-run'\n" + std::string(kSourceDir) + "/scripts/runbooks/proof.sh\n";
   const int code = shell(book);
   std::string log = read_all(folder / "script.log");
-  const fs::path run = folder / "runs/picochat-proof-cpu-v1";
+  const fs::path run = folder / "runs/picochat-proof-cpu-v1/seed-43";
   ASSERT_TRUE(fs::exists(run / "gate/gate.json")) << log;
-  EXPECT_THAT(log, AllOf(HasSubstr("1 of 301 documents removed"), HasSubstr("verdict: "), HasSubstr("preflight")));
+  EXPECT_THAT(log, AllOf(HasSubstr("1 of 301 documents removed"), HasSubstr("verdict: "), HasSubstr("(dry_run picochat-proof-cpu-v1-dryrun)"), HasSubstr("2 of 2")));
   EXPECT_THAT(read_all(folder / "runs/picochat-proof-cpu-v1-pack/corpus_recipe.json"), HasSubstr("CC0-1.0"));
   EXPECT_THAT(read_all(folder / "runs/picochat-proof-cpu-v1-sources/clean/quarries/documents/shard-000000.jsonl"), Not(HasSubstr("Sample 93")));
   if (base::read_json(run / "run.json").at("build").at("git_dirty") == true) {  // a strict bundle wants a commit that can be named
@@ -66,10 +66,12 @@ TEST_F(Proof, TheScriptGoesFromAnEmptyFolderToAVerifiedBundle) {
     return;
   }
   ASSERT_EQ(code, 0) << log;
-  EXPECT_TRUE(fs::exists(folder / "exports/picochat-proof-cpu-v1/model.safetensors"));
-  EXPECT_THAT(log, AllOf(HasSubstr("== verify:"), HasSubstr("done: picochat-proof-cpu-v1.tgz"), HasSubstr("== chat:")));
+  for (const std::string seed : {"seed-42", "seed-43"}) {
+    EXPECT_TRUE(fs::exists(folder / ("exports/picochat-proof-cpu-v1-" + seed) / "model.safetensors"));
+    EXPECT_THAT(log, AllOf(HasSubstr("== verify-" + seed), HasSubstr("done: picochat-proof-cpu-v1-" + seed + ".tgz"), HasSubstr("== chat-" + seed)));
+  }
   ASSERT_EQ(shell(book), 0);
-  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("-- chat: done before"), HasSubstr("base: unchanged, reused")));
+  EXPECT_THAT(read_all(folder / "script.log"), AllOf(HasSubstr("-- chat-seed-43: done before"), HasSubstr("base: unchanged, reused")));
 }
 
 }  // namespace
