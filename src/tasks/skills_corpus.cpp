@@ -1,6 +1,7 @@
 // `data skills-corpus`: drills for pretraining.
 #include "picochat/tasks/skills_corpus.hpp"
 
+#include <algorithm>
 #include <filesystem>
 #include <map>
 #include <unordered_set>
@@ -98,7 +99,28 @@ std::string spelling_drill(base::Random& random, int64_t index) {
   return fill(pick(random, mode.wordings), {{"w", word}, {"r", result}});
 }
 
+// Four answers under their letters, then which is which: to find the letter of an answer is a skill of its own.
+std::string letters_drill(base::Random& random) {
+  static constexpr const char* kWays[] = {"{t} is {l}", "{l} is {t}", "{t}: {l}", "the letter of {t} is {l}"};
+  static constexpr const char* kMarks[] = {": ", ") ", ". "};
+  static constexpr const char* kJoints[] = {", ", "; ", " "};
+  std::vector<std::string> options;
+  while (options.size() < 4) {
+    const Fact& fact = pick(random, facts(Side::kTrain));
+    std::string text = random.below(4) == 0 ? pick(random, fact.wrong) : random.below(4) == 0 ? pick(random, spelling_words(Side::kTrain)) : fact.answer;
+    if (std::find(options.begin(), options.end(), text) == options.end()) options.push_back(std::move(text));
+  }
+  std::vector<size_t> order{0, 1, 2, 3};
+  random.shuffle(std::span<size_t>(order));
+  const char *mark = pick(random, kMarks), *joint = pick(random, kJoints), *way = pick(random, kWays);
+  std::string out;
+  for (size_t i = 0; i < 4; ++i) out += cat(i > 0 ? joint : "", static_cast<char>('A' + i), mark, options[i]);
+  for (size_t i = 0; i < 4; ++i) out += cat(i == 0 ? ". " : ", ", fill(way, {{"t", options[order[i]]}, {"l", std::string(1, static_cast<char>('A' + order[i]))}}));
+  return out + ".";
+}
+
 std::string choice_drill(base::Random& random) {
+  if (random.below(2) == 0) return letters_drill(random);
   // Half of the endings name the answer first: to find its letter is then a matter of looking it up among the four.
   static constexpr const char* kEndings[] = {"Answer: {l}, {t}.", "The right one is {l}: {t}.", "{l} is right: {t}.", "It is {t}, so {l}.", "Answer: {t}, which is {l}.", "{t} is right: {l}."};
   static constexpr const char* kMarks[] = {": ", ") ", ". "};

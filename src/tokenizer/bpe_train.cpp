@@ -91,9 +91,9 @@ class Learner {
       pairs_ = {};  // before the counts need the memory
       PairCounts counts = words_.count_pairs(threads());
       for (uint64_t pair : forbidden_)
-        if (int64_t* count = counts.find(pair)) *count = 0;
+        if (PairCount* found = counts.find(pair)) found->count = 0;
       int64_t most = 0;
-      for (const auto& slot : counts.slots()) most = std::max(most, slot.value);
+      for (const auto& slot : counts.slots()) most = std::max(most, slot.value.count);
       if (most < min_freq_) return;
       threshold_ = most <= kIndexAllBelow ? min_freq_ : std::max(min_freq_, most / kThresholdStep);
       index_pairs(counts);
@@ -106,7 +106,7 @@ class Learner {
   static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 32;
   // Walking through so many words takes several times as long as starting a thread.
   static constexpr size_t kWordsForAThread = 4096;
-  static constexpr size_t kGroupsAtOnce = 16;
+  static constexpr size_t kGroupsAtOnce = 4;
 
   struct Changes {
     NeighbourChanges left, right;  // pairs (neighbour, token) and (token, neighbour)
@@ -124,13 +124,13 @@ class Learner {
   void index_pairs(const PairCounts& counts) {
     std::vector<Candidate> candidates;
     for (const auto& slot : counts.slots()) {
-      if (slot.value < threshold_) continue;
-      pairs_.add(slot.pair, slot.value);
-      candidates.push_back({slot.value, slot.pair});
+      if (slot.value.count < threshold_) continue;
+      pairs_[pairs_.add(slot.pair, slot.value.count)].words.reserve(slot.value.places);
+      candidates.push_back({slot.value.count, slot.pair});
     }
     queue_ = std::priority_queue<Candidate>(std::less<Candidate>(), std::move(candidates));
     // Some groups at a time: what is found takes twice the memory of what is kept.
-    std::vector<std::vector<std::pair<uint32_t, uint32_t>>> found(std::min(words_.groups(), kGroupsAtOnce));  // pair, word
+    std::vector<std::vector<std::pair<uint32_t, uint32_t>>> found(std::min(words_.groups(), std::max(kGroupsAtOnce, changes_.size())));  // pair, word
     for (size_t first = 0; first < words_.groups(); first += found.size()) {
       base::parallel_for(std::min(found.size(), words_.groups() - first), [&](size_t i) {
         words_.for_each_pair(first + i, [&](uint64_t pair) { pairs_.prefetch(pair); }, [&](size_t word, uint64_t pair) {

@@ -60,7 +60,11 @@ class PairMap {
   size_t used_ = 0;
 };
 
-using PairCounts = PairMap<int64_t>;
+struct PairCount {
+  int64_t count = 0;    // occurrences in the text
+  uint32_t places = 0;  // in distinct words: no fewer than the words that have the pair
+};
+using PairCounts = PairMap<PairCount>;
 
 // The pairs that may merge next: how often each occurs, and the words that had it when it was made.
 class PairIndex {

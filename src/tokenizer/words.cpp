@@ -41,7 +41,11 @@ PairCounts Words::count_pairs(int threads) const {
     PairCounts counts(1 << 16);
     for (size_t group = worker; group < groups(); group += workers) {
       for_each_pair(group, [&](uint64_t pair) { counts.prefetch(pair); },
-                    [&](size_t word, uint64_t pair) { counts[pair] += static_cast<int64_t>(count(word)); });
+                    [&](size_t word, uint64_t pair) {
+                      PairCount& sum = counts[pair];
+                      sum.count += static_cast<int64_t>(count(word));
+                      ++sum.places;
+                    });
     }
     std::lock_guard lock(mutex);
     if (first) {
@@ -49,8 +53,12 @@ PairCounts Words::count_pairs(int threads) const {
       first = false;
       return;
     }
-    for (const auto& slot : counts.slots())
-      if (slot.pair) total[slot.pair] += slot.value;
+    for (const auto& slot : counts.slots()) {
+      if (!slot.pair) continue;
+      PairCount& sum = total[slot.pair];
+      sum.count += slot.value.count;
+      sum.places += slot.value.places;
+    }
   }, threads);
   return total;
 }

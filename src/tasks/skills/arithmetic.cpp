@@ -159,13 +159,17 @@ const Wordings& train_wordings(Operation operation) {
        "Each of {a} teams has {b} players. How many players are there?"}};
   static const Wordings remove = {
       {"What is {a} x {b} - {c}?", "Multiply {a} by {b}, then subtract {c}.", "Work out {a} x {b} and take away {c}.", "{a} x {b} - {c} = ?",
-       "Take {c} from the product of {a} and {b}.", "First {a} times {b}, then minus {c}. What is the result?", "How much is {a} times {b} minus {c}?",
+       "Take {c} from the product of {a} and {b}.", "First {a} times {b}, then minus {c}. What is the result?", "How much is {a} times {b} minus {c}?", "What is {a} times {b}, less {c}?",
+       "Multiply {a} and {b}. Now {c} go away. What remains?",
        "Task: multiply, subtract\nFactors: {a}, {b}\nMinus: {c}"},
       {"{name} packs {a} boxes with {b} {things} in each, then takes out {c}. How many {things} are still packed?",
        "A baker fills {a} trays with {b} rolls each and sells {c}. How many rolls does the baker have left?",
        "{name} has {a} albums with {b} photos in each and gives away {c}. How many photos does {name} keep?",
        "A farmer picks {a} baskets of {b} pears and eats {c}. How many pears are left?",
        "There are {a} shelves with {b} books on each. {c} books are lent out. How many books stay?",
+       "A cook has {a} crates with {b} eggs in each and uses {c}. How many eggs remain?",
+       "In a cinema are {a} rows of {b} chairs. {c} chairs are broken and taken out. How many chairs remain?",
+       "{name} collects {a} bags of {b} nuts and spends {c} of them. What number of nuts is left?",
        "{name} buys {a} packs of {b} cards and loses {c}. How many cards does {name} own then?"}};
   switch (operation) {
     case Operation::kAdd: return add;

@@ -52,7 +52,8 @@ const Wordings& wordings(std::string_view mode) {
   static const Wordings spaced = {
       {"Spell {w} with a space between the letters.", "Write the letters of {w} with spaces between them.", "Spell out {w}, letter by letter.",
        "{w}: spell it with spaces.", "Show {w} with its letters apart.", "Put a space after every letter of {w}.", "Separate {w} into its letters.",
-       "Write {w} one letter at a time.", "Give me the letters of {w}, one by one.", "Break {w} up into characters.", "Which letters, in order, make up {w}?",
+       "Write {w} one letter at a time.", "Give me the letters of {w}, one by one.", "Break {w} up into characters.", "Which letters, in order, make up {w}?", "List the letters that make up {w}.",
+       "Spell {w} slowly, with gaps.", "Letter after letter, what is {w}?", "Type {w} with blanks in between.",
        "Text: {w}\nSpell it with blanks."},
       "List each letter of {w} in order, parted by spaces.",
       "Take {w} apart into single letters with gaps.",
@@ -61,7 +62,8 @@ const Wordings& wordings(std::string_view mode) {
   static const Wordings reverse = {
       {"Write {w} backwards.", "Spell {w} in reverse.", "What is {w} spelled backwards?", "Reverse the letters of {w}.", "{w}: write it in reverse order.",
        "Write {w} from its last letter to its first.", "Flip {w} around.", "Spell {w} from end to start.", "What comes out if {w} is turned back to front?",
-       "Give {w} in the other direction.", "Mirror the letters of {w}.", "Start at the end of {w} and spell towards the front.", "Text: {w}\nBackwards, please."},
+       "Give {w} in the other direction.", "Mirror the letters of {w}.", "Start at the end of {w} and spell towards the front.", "Turn {w} back to front.",
+       "What does {w} look like from right to left?", "Give the opposite order of {w}.", "Spell {w}, last letter to first letter.", "Text: {w}\nBackwards, please."},
       "Turn the word {w} around, last letter first.",
       "Reading {w} from right to left gives which string?",
       "Word: {w}\nTask: right to left",
