@@ -18,7 +18,7 @@ source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
 scale=${PICOCHAT_SCALE:-proof-cpu} name=picochat-$scale-v1 run=runs/$name pack=runs/$name-pack sources=runs/$name-sources
 license=gpl-3.0 summary="Dictionaries, the Jargon File and manuals from Debian packages, with drills and facts told by picochat data skills-corpus; licences in sources.tsv."
-read -r math spelling choice facts sft eval_rows <<<"${PICOCHAT_SKILLS:-60000 60000 80000 30000 16000 700}"
+read -r math spelling choice facts sft eval_rows <<<"${PICOCHAT_SKILLS:-60000 60000 100000 30000 24000 700}"
 model=(--scale "$scale" --device "$device" --precision "$precision" --attn-backend "$attention" ${PICOCHAT_FLAGS:-})
 profile=${PICOCHAT_PROFILE:-skill_release} seeds=${PICOCHAT_SEEDS:-1}
 
