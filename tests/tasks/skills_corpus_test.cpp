@@ -21,7 +21,8 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
   std::map<int64_t, int64_t> hundreds;
   static const std::regex sum(R"(^(?:The sum of )?(\d+) (?:\+|plus|and) (\d+) (?:=|is) (\d+)\.$)");
   static const std::regex letters(R"(^The letters of (\w+) are ([\w ]+)\.$)");
-  int64_t sums = 0, spelled = 0;
+  const std::set<std::string> known(spelling_words(Side::kTrain).begin(), spelling_words(Side::kTrain).end());
+  int64_t sums = 0, spelled = 0, invented = 0;
   for_each_drill({20000, 20000, 4000}, 42, [&](std::string_view drill, std::string_view category) {
     ++categories[std::string(category)];
     std::smatch match;
@@ -39,12 +40,36 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
       EXPECT_EQ(base::replace_all(match[2], " ", ""), match[1]) << text;
       EXPECT_FALSE(held_words.contains(match[1])) << text;
       ++spelled;
+      if (!known.contains(match[1])) ++invented;
     }
   });
   EXPECT_EQ(categories, (std::map<std::string, int64_t>{{"skills_math", 20000}, {"skills_spelling", 20000}, {"skills_choice", 4000}}));
   EXPECT_GT(sums, 2000);
   EXPECT_GT(spelled, 800);
+  EXPECT_GT(invented, spelled / 3);
   for (int64_t h = 0; h < 10; ++h) EXPECT_NEAR(static_cast<double>(hundreds[h]), static_cast<double>(sums) / 10, static_cast<double>(sums) / 10 * 0.25) << h;
+}
+
+TEST(SkillsCorpus, ALetterDrillNamesTheLetterUnderWhichATextStands) {
+  static const std::regex drill_form(R"(^A(: |\) |\. )(.+)(, |; | )B\1(.+)\3C\1(.+)\3D\1(.+)\. (.+), (.+), (.+), (.+)\.$)");
+  int64_t found = 0;
+  for_each_drill({0, 0, 6000}, 5, [&](std::string_view drill, std::string_view) {
+    std::smatch match;
+    const std::string text(drill);
+    if (!std::regex_match(text, match, drill_form)) return;
+    const std::string options[] = {match[2], match[4], match[5], match[6]};
+    for (int clause = 7; clause <= 10; ++clause) {
+      std::string said = match[clause];
+      bool right = false;
+      for (size_t i = 0; i < 4; ++i) {
+        const std::string letter(1, static_cast<char>('A' + i));
+        right |= said == options[i] + " is " + letter || said == letter + " is " + options[i] || said == options[i] + ": " + letter || said == "the letter of " + options[i] + " is " + letter;
+      }
+      EXPECT_TRUE(right) << said << " in " << text;
+    }
+    ++found;
+  });
+  EXPECT_GT(found, 2500);  // about half of the choice drills
 }
 
 TEST(SkillsCorpus, AModestCorpusHasNoDrillTwice) {

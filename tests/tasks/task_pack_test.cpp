@@ -158,6 +158,27 @@ TEST(ReleaseSkills, EveryRowIsRight) {
   }
 }
 
+// The sentence that asks for a scratchpad, without case and closing marks.
+std::string cue_of(const std::string& prompt) {
+  std::string text = base::lower_ascii(prompt);
+  const size_t word = text.rfind("scratchpad");
+  const size_t before = text.find_last_of(".?\n", word);
+  text = text.substr(before + 1);
+  while (!text.empty() && (text.back() == '.' || text.back() == '?' || text.back() == ' ')) text.pop_back();
+  return std::string(base::trim(text));
+}
+
+TEST(ReleaseSkills, TheCueForAScratchpadDoesNotTellTheTask) {
+  std::map<std::string, std::map<std::string, int>> families;
+  for (const ChatRow& row : generate_pack("release_skills", 6000, 100, "scratchpad", 3).chat)
+    if (row.category.starts_with("bench_math") || row.category.starts_with("bench_spelling")) ++families[cue_of(row.user())][row.category.substr(0, 10)];
+  EXPECT_EQ(families.size(), 5u);
+  for (const auto& [cue, rows] : families) {
+    ASSERT_EQ(rows.size(), 2u) << cue;  // arithmetic and spelling, in the shares that they have of all rows
+    EXPECT_NEAR(static_cast<double>(rows.at("bench_math")) / (rows.at("bench_math") + rows.at("bench_spel")), 0.30 / 0.55, 0.12) << cue;
+  }
+}
+
 TEST(ReleaseSkills, ChoiceOptionsHoldTheFactUnderTheLetter) {
   std::map<std::string, int64_t> letters;
   auto check = [&](const std::string& prompt, const Json& extra, const std::string& letter) {
