@@ -89,7 +89,8 @@ void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns) {
   if (!(norm > 0)) return;
   const float scale = static_cast<float>(1 / (norm + 1e-7));
   for (int64_t i = 0; i < count; ++i) matrix[i] *= scale;
-  std::vector<float> gram(static_cast<size_t>(side * side)), scaled(gram.size()), polynomial(gram.size()), next(static_cast<size_t>(count)), scratch(kernels::kProductScratch);
+  static thread_local std::vector<float> scratch(kernels::kProductScratch);
+  std::vector<float> gram(static_cast<size_t>(side * side)), scaled(gram.size()), polynomial(gram.size()), next(static_cast<size_t>(count));
   float* x = matrix;
   float* y = next.data();
   const bool wide = rows <= columns;  // the smaller Gram matrix: X X^T of a wide matrix, X^T X of a tall one

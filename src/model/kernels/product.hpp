@@ -34,7 +34,8 @@ static inline void product_tile(int64_t steps, const T* left, int64_t left_row, 
   alignas(64) T edge[kTileRows * kWidth];
   tile_product(kTileRows, columns, steps, left, left_row, left_step, panel, kWidth, edge, kWidth, false);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < columns; ++i) c[r * ldc + i] = add ? c[r * ldc + i] + edge[r * kWidth + i] : edge[r * kWidth + i];
+    for (int64_t i = 0; i < columns; ++i)
+      c[r * ldc + i] = add ? c[r * ldc + i] + edge[r * kWidth + i] : edge[r * kWidth + i];
 }
 
 // An operand by lines (rows of A, columns of B) and steps.
