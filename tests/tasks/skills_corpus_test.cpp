@@ -51,7 +51,7 @@ TEST(SkillsCorpus, NothingHeldOutAndAllOfItTrue) {
 }
 
 TEST(SkillsCorpus, ALetterDrillNamesTheLetterUnderWhichATextStands) {
-  static const std::regex drill_form(R"(^A(: |\) |\. )(.+)(, |; | )B\1(.+)\3C\1(.+)\3D\1(.+)\. (.+), (.+), (.+), (.+)\.$)");
+  static const std::regex drill_form(R"(^A(: |\) |\. )(.+?)(, |; | )B\1(.+?)\3C\1(.+?)\3D\1(.+?)\. (.+), (.+), (.+), (.+)\.$)");
   int64_t found = 0;
   for_each_drill({0, 0, 6000}, 5, [&](std::string_view drill, std::string_view) {
     std::smatch match;
