@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The first proof: a small model trained, judged as a release and bundled. 1.2M parameters, 23M tokens and 8M of SFT: about half an hour
-# of training on two quiet CPU cores, about an hour in all, 45 MB of downloads, 1 GB of disk, no GPU, no money. Needs Debian's apt and
+# The first proof: a small model trained, judged as a release and bundled. 1.2M parameters, 23M tokens and 8M of SFT: about twenty
+# minutes on two quiet CPU cores with AVX-512, an hour on older ones, 45 MB of downloads, 1 GB of disk, no GPU, no money. Needs Debian's apt and
 # dpkg-deb (no root). Run it from an empty folder; the same command goes on where it stopped.
 #
 #   scripts/runbooks/proof.sh
@@ -75,7 +75,7 @@ recipe() {  # FOLDER: the corpus, with what is known of its sources
     END { printf ",\n {\"path\": \"%s/drills\", \"label\": \"drills\", \"license\": \"MIT\", \"origin\": \"picochat data skills-corpus\", \"revision\": \"seed 42\"}]}\n", folder }' "$sources/sources.tsv"
 }
 
-say "budget: $scale; about an hour on two quiet CPU cores, minutes on one H100; sanity measures this host, preflight tells the time"
+say "budget: $scale; twenty minutes a seed on two quiet CPU cores with AVX-512, an hour on older ones, minutes on one H100; sanity measures this host, preflight tells the time"
 step doctor "$PICOCHAT" doctor --device "$device"
 if [[ -n ${PICOCHAT_TEXT:-} ]]; then step text given_text; else step text text; fi
 cp "$sources/sources.tsv" "$logs/"

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "small_run.hpp"
 
 namespace picochat::acceptance {
@@ -18,7 +20,8 @@ class SentencepieceRun : public ::testing::TestWithParam<std::string> {
 TEST_P(SentencepieceRun, GoesFromTextToABundleAndAnExportThatComesBack) {
   write_corpus(root.path() / "corpus");
   auto arguments = run_arguments(root.path(), "run");
-  for (const std::string& more : {"--tokenizer-type", "sentencepiece", "--sentencepiece-model", GetParam().c_str(), "--base-steps", "6", "--sft-steps", "2"}) arguments.emplace_back(more);
+  for (const auto& [option, steps] : {std::pair{"--base-steps", "6"}, std::pair{"--sft-steps", "2"}}) *(std::find(arguments.begin(), arguments.end(), option) + 1) = steps;
+  for (const std::string more : {"--tokenizer-type", "sentencepiece", "--sentencepiece-model", GetParam().c_str()}) arguments.push_back(more);
   const Outcome trained = program.run(arguments);
   ASSERT_TRUE(trained.code == 0 || trained.code == 3) << trained.errors;
   const std::string run = (root.path() / "run").string(), out = (root.path() / "export").string(), back = (root.path() / "back").string();
