@@ -62,7 +62,7 @@ TEST_F(Proof, TheScriptGoesFromAnEmptyFolderToAVerifiedBundleOfEachSeed) {
   EXPECT_THAT(read_all(folder / "runs/picochat-proof-cpu-v1-sources/clean/quarries/documents/shard-000000.jsonl"), Not(HasSubstr("Sample 93")));
   if (base::read_json(run / "run.json").at("build").at("git_dirty") == true) {  // a strict bundle wants a commit that can be named
     EXPECT_NE(code, 0);
-    EXPECT_THAT(log, HasSubstr("bundle stopped with exit code 3"));
+    EXPECT_THAT(log, HasSubstr("bundle-seed-42 stopped with exit code 3"));
     return;
   }
   ASSERT_EQ(code, 0) << log;
