@@ -15,6 +15,7 @@
 #include "picochat/base/text.hpp"
 #include "picochat/eval/language_model.hpp"
 #include "picochat/evidence/run_files.hpp"
+#include "picochat/tokenizer/hub_files.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
 
 namespace picochat::exporter {
@@ -86,6 +87,7 @@ CardFacts card_of(const Job& job, const Comparison& comparison) {
 
 void write_small_files(base::FileSystem& files, const Job& job, const Path& folder) {
   for (const auto& [name, content] : hf_files(job.source.config(), job.hf, job.options.dtype, job.tokenizer_json)) base::write_file(files, folder / name, content);
+  if (const auto model = tokenizer::sentencepiece_model(*job.tokenizer); !model.empty()) base::write_file(files, folder / "tokenizer.model", std::string(model));
 }
 
 void copy_evidence(base::FileSystem& files, const Job& job, const Path& folder) {

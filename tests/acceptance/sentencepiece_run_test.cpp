@@ -20,7 +20,7 @@ class SentencepieceRun : public ::testing::TestWithParam<std::string> {
 TEST_P(SentencepieceRun, GoesFromTextToABundleAndAnExportThatComesBack) {
   write_corpus(root.path() / "corpus");
   auto arguments = run_arguments(root.path(), "run");
-  for (const auto& [option, steps] : {std::pair{"--base-steps", "6"}, std::pair{"--sft-steps", "2"}}) *(std::find(arguments.begin(), arguments.end(), option) + 1) = steps;
+  for (const auto& [option, value] : {std::pair{"--base-steps", "6"}, std::pair{"--sft-steps", "2"}, std::pair{"--tokenizer-vocab-size", "400"}}) *(std::find(arguments.begin(), arguments.end(), option) + 1) = value;
   for (const std::string more : {"--tokenizer-type", "sentencepiece", "--sentencepiece-model", GetParam().c_str()}) arguments.push_back(more);
   const Outcome trained = program.run(arguments);
   ASSERT_TRUE(trained.code == 0 || trained.code == 3) << trained.errors;
