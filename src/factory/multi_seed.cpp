@@ -19,7 +19,6 @@ using evidence::at;
 using evidence::figure;
 using evidence::percent;
 
-
 void claim_directory(base::FileSystem& files, const Path& dir, const gate::RunOptions& options) {
   files.make_directories(dir);
   if (std::filesystem::exists(dir / kSeedsFile)) {

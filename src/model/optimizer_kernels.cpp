@@ -89,14 +89,13 @@ void muon_orthogonalize(float* matrix, int64_t rows, int64_t columns) {
   if (!(norm > 0)) return;
   const float scale = static_cast<float>(1 / (norm + 1e-7));
   for (int64_t i = 0; i < count; ++i) matrix[i] *= scale;
-  static thread_local std::vector<float> scratch(kernels::kProductScratch);
   std::vector<float> gram(static_cast<size_t>(side * side)), scaled(gram.size()), polynomial(gram.size()), next(static_cast<size_t>(count));
   float* x = matrix;
   float* y = next.data();
   const bool wide = rows <= columns;  // the smaller Gram matrix: X X^T of a wide matrix, X^T X of a tall one
   const auto square = [side](std::vector<float>& values) { return kernels::Matrix<float>{values.data(), side, side, side}; };
   const auto multiply = [&](bool ta, kernels::Matrix<float> a, bool tb, kernels::Matrix<float> b, bool accumulate, kernels::Matrix<float> c) {
-    kernels::table<float>().product(ta, a, tb, b, accumulate, c, scratch.data());
+    kernels::table<float>().product(ta, a, tb, b, accumulate, c, kernels::product_scratch<float>());
   };
   for (int step = 0; step < kSteps; ++step) {  // y = a x + (b A + c A^2) x
     const kernels::Matrix<float> from{x, rows, columns, columns}, to{y, rows, columns, columns};

@@ -1,7 +1,5 @@
 #include "picochat/model/product.hpp"
 
-#include <vector>
-
 #include <ATen/ATen.h>
 
 #include "model/kernels/table.hpp"
@@ -14,11 +12,10 @@ void linear_product(const at::Tensor& a, const at::Tensor& b, const at::Tensor& 
     at::mm_out(out, a, b.t());
     return;
   }
-  static thread_local std::vector<float> scratch(kernels::kProductScratch);
   const auto matrix = [](const at::Tensor& t) {
     return kernels::Matrix<float>{t.data_ptr<float>(), t.size(0), t.size(1), t.stride(0)};
   };
-  kernels::table<float>().product(false, matrix(a), true, matrix(b), false, matrix(c), scratch.data());
+  kernels::table<float>().product(false, matrix(a), true, matrix(b), false, matrix(c), kernels::product_scratch<float>());
 }
 
 }  // namespace picochat::model

@@ -56,7 +56,7 @@ std::string math_drill(base::Random& random, int64_t index) {
   return fill(pick(random, wordings), {{"a", cat(p.a)}, {"b", cat(p.b)}, {"c", cat(p.c)}, {"r", cat(p.answer())}});
 }
 
-// A word that is none, of two or three syllables: its letters cannot be known by heart, only read.
+// A word that is none, of one to three syllables: its letters cannot be known by heart, only read.
 std::string invented_word(base::Random& random) {
   static constexpr const char* kBegin[] = {"b", "br", "c", "cl", "d", "dr", "f", "fl", "g", "gr", "h", "j", "k", "l", "m", "n",
                                            "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "th", "v", "w", "y", "z", ""};
@@ -99,11 +99,21 @@ std::string spelling_drill(base::Random& random, int64_t index) {
   return fill(pick(random, mode.wordings), {{"w", word}, {"r", result}});
 }
 
+std::string letter(size_t i) { return std::string(1, static_cast<char>('A' + i)); }
+
+// "A: Oslo, B: Rome, ...", in one of several ways, on one line.
+std::string under_letters(base::Random& random, const std::vector<std::string>& options) {
+  static constexpr const char* kMarks[] = {": ", ") ", ". "};
+  static constexpr const char* kJoints[] = {", ", "; ", " "};
+  const char *mark = pick(random, kMarks), *joint = pick(random, kJoints);
+  std::string out;
+  for (size_t i = 0; i < options.size(); ++i) out += cat(i > 0 ? joint : "", letter(i), mark, options[i]);
+  return out;
+}
+
 // Four answers under their letters, then which is which: to find the letter of an answer is a skill of its own.
 std::string letters_drill(base::Random& random) {
   static constexpr const char* kWays[] = {"{t} is {l}", "{l} is {t}", "{t}: {l}", "the letter of {t} is {l}"};
-  static constexpr const char* kMarks[] = {": ", ") ", ". "};
-  static constexpr const char* kJoints[] = {", ", "; ", " "};
   std::vector<std::string> options;
   while (options.size() < 4) {
     const Fact& fact = pick(random, facts(Side::kTrain));
@@ -112,10 +122,9 @@ std::string letters_drill(base::Random& random) {
   }
   std::vector<size_t> order{0, 1, 2, 3};
   random.shuffle(std::span<size_t>(order));
-  const char *mark = pick(random, kMarks), *joint = pick(random, kJoints), *way = pick(random, kWays);
-  std::string out;
-  for (size_t i = 0; i < 4; ++i) out += cat(i > 0 ? joint : "", static_cast<char>('A' + i), mark, options[i]);
-  for (size_t i = 0; i < 4; ++i) out += cat(i == 0 ? ". " : ", ", fill(way, {{"t", options[order[i]]}, {"l", std::string(1, static_cast<char>('A' + order[i]))}}));
+  std::string out = under_letters(random, options);
+  const char* way = pick(random, kWays);
+  for (size_t i = 0; i < 4; ++i) out += cat(i == 0 ? ". " : ", ", fill(way, {{"t", options[order[i]]}, {"l", letter(order[i])}}));
   return out + ".";
 }
 
@@ -123,18 +132,15 @@ std::string choice_drill(base::Random& random) {
   if (random.below(2) == 0) return letters_drill(random);
   // Half of the endings name the answer first: to find its letter is then a matter of looking it up among the four.
   static constexpr const char* kEndings[] = {"Answer: {l}, {t}.", "The right one is {l}: {t}.", "{l} is right: {t}.", "It is {t}, so {l}.", "Answer: {t}, which is {l}.", "{t} is right: {l}."};
-  static constexpr const char* kMarks[] = {": ", ") ", ". "};
-  static constexpr const char* kJoints[] = {", ", "; ", " "};  // a drill is one line
   const Fact& fact = pick(random, facts(Side::kTrain));
   std::vector<std::string> options = fact.wrong;
   random.shuffle(std::span<std::string>(options));
   options.resize(3);
   size_t right = random.below(4);
   options.insert(options.begin() + static_cast<std::ptrdiff_t>(right), fact.answer);
-  std::string out = question_of(fact, Side::kTrain, random.below(8));
-  const char *mark = pick(random, kMarks), *joint = pick(random, kJoints);
-  for (size_t i = 0; i < 4; ++i) out += cat(i > 0 ? joint : " ", static_cast<char>('A' + i), mark, options[i]);
-  return cat(out, ". ", fill(pick(random, kEndings), {{"l", std::string(1, static_cast<char>('A' + right))}, {"t", fact.answer}}));
+  std::string out = question_of(fact, Side::kTrain, random.below(8)) + " ";
+  out += under_letters(random, options);
+  return cat(out, ". ", fill(pick(random, kEndings), {{"l", letter(right)}, {"t", fact.answer}}));
 }
 
 // A handful of facts of either side, told.

@@ -1,5 +1,6 @@
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 #include "model/kernels/table.hpp"
 
@@ -62,5 +63,16 @@ const OptimizerTable& optimizer_table() {
          : level() == 3 ? level_v3::kOptimizerTable
                         : level_base::kOptimizerTable;
 }
+
+template <typename T>
+T* product_scratch() {
+  struct Line {
+    alignas(64) T values[64 / sizeof(T)];
+  };
+  static thread_local std::vector<Line> lines(kProductScratch * sizeof(T) / sizeof(Line));
+  return lines.front().values;
+}
+template float* product_scratch<float>();
+template double* product_scratch<double>();
 
 }  // namespace picochat::model::kernels

@@ -137,4 +137,8 @@ template <typename T>
 const Table<T>& table();
 const OptimizerTable& optimizer_table();
 
+// The calling thread's scratch for `product`, in whole cache lines, kept.
+template <typename T>
+T* product_scratch();
+
 }  // namespace picochat::model::kernels

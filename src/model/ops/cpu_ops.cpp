@@ -162,7 +162,7 @@ class CpuOps final : public Ops {
  private:
   void product(bool transpose_a, const Tensor& a, bool transpose_b, const Tensor& b, bool accumulate, const Tensor& c) {
     kernels_.product(transpose_a, matrix<T>(a), transpose_b, matrix<T>(b), accumulate, matrix<T>(c),
-                     product_scratch_.get(kernels::kProductScratch));
+                     kernels::product_scratch<T>());
   }
 
   static int64_t row_blocks(const Tensor& x) { return (x.size(0) + kernels::kRowBlock - 1) / kernels::kRowBlock; }
@@ -194,7 +194,6 @@ class CpuOps final : public Ops {
 
   const kernels::Table<T>& kernels_ = kernels::table<T>();
   Scratch<T> scratch_;
-  Scratch<T> product_scratch_;
   std::vector<T> weights_;
 };
 
