@@ -6,6 +6,8 @@ PICOCHAT_ARROW=${PICOCHAT_ARROW:-auto}
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/picochat
 
+hub_client=1.33.0  # version of the Python client that uploads are tested against
+
 say() { printf '%s\n' "$*" >&2; }
 # Exit code 5: the environment, as in the program itself.
 fail() {

@@ -73,6 +73,18 @@ std::string fixed(double value, int decimals) {
   return std::string(buffer, std::clamp(n, 0, 63));
 }
 
+std::string scientific(double value, int decimals) {
+  char buffer[64];
+  const int n = std::snprintf(buffer, sizeof buffer, "%.*e", decimals, value);
+  std::string text(buffer, std::clamp(n, 0, 63));
+  const size_t exponent = text.find('e') + 1;
+  if (exponent == 0) return text;  // not a finite number
+  const size_t digits = std::min(text.find_first_not_of('0', exponent + 1), text.size() - 1);
+  text.erase(exponent + 1, digits - exponent - 1);
+  if (text[exponent] == '+') text.erase(exponent, 1);
+  return text;
+}
+
 std::string grouped(int64_t value) {
   // Negated as unsigned: the smallest int64_t has no positive counterpart.
   std::string digits = std::to_string(value < 0 ? 0 - static_cast<uint64_t>(value) : static_cast<uint64_t>(value)), out;

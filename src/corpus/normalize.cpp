@@ -1,4 +1,5 @@
 #include <array>
+#include <bit>
 #include <cstring>
 
 #include "picochat/base/digest.hpp"
@@ -15,20 +16,23 @@ bool is_ascii_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r
 constexpr uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes;
 uint64_t at_least(uint64_t bytes, uint64_t least) { return (bytes + (0x80 - least) * kOnes) & kTops; }
 
-// Lower-cases eight ASCII bytes and makes their white space blanks, unless one would be dropped (white space
-// after white space) or is not ASCII: then false, and nothing is written. space: the byte before was white space.
-bool normalize_eight(const char* in, char* out, bool& space) {
+// Of eight bytes, those before the first that is not ASCII or would be dropped (white space after white space):
+// their number. They are written in lower case, white space as blanks; `out` has room for all eight.
+// space: the byte before was white space.
+size_t normalize_eight(const char* in, char* out, bool& space) {
   uint64_t bytes;
   std::memcpy(&bytes, in, 8);
-  if (bytes & kTops) return false;
+  const uint64_t beyond = bytes & kTops;
+  bytes &= ~kTops;  // so that no byte's sum reaches the next
   const uint64_t control = at_least(bytes, '\t') & ~at_least(bytes, '\r' + 1);
   const uint64_t spaces = control | (at_least(bytes, ' ') & ~at_least(bytes, ' ' + 1));
-  if (spaces & (spaces << 8 | (space ? 0x80 : 0))) return false;
+  const uint64_t stops = beyond | (spaces & (spaces << 8 | (space ? 0x80 : 0)));
   const uint64_t upper = at_least(bytes, 'A') & ~at_least(bytes, 'Z' + 1);
   bytes = (bytes & ~((control >> 7) * 0xFF)) | control >> 2 | upper >> 2;  // bit 5 makes a blank of 0, a small letter of a capital
   std::memcpy(out, &bytes, 8);
-  space = spaces >> 63;
-  return true;
+  const size_t taken = stops ? static_cast<size_t>(std::countr_zero(stops)) / 8 : 8;
+  if (taken) space = spaces >> (8 * taken - 1) & 1;
+  return taken;
 }
 
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
@@ -73,16 +77,19 @@ void append_normalized(std::string& out, std::string_view text) {
   std::string lowered;
   const auto& two_bytes = lowered_two_bytes();
   for (size_t i = 0; i < text.size();) {
-    if (i + 8 <= text.size() && normalize_eight(text.data() + i, out.data() + n, space)) {
-      i += 8, n += 8;
-      continue;
+    if (i + 8 <= text.size()) {
+      const size_t taken = normalize_eight(text.data() + i, out.data() + n, space);
+      i += taken, n += taken;
+      if (taken == 8) continue;
     }
     auto c = static_cast<unsigned char>(text[i]);
     if (c < 0x80) {
-      const bool is_space = is_ascii_space(c);
-      out[n] = is_space ? ' ' : static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
-      n += !(is_space && space);
-      space = is_space;
+      if (space && is_ascii_space(c)) {  // an indentation
+        while (i < text.size() && is_ascii_space(static_cast<unsigned char>(text[i]))) ++i;
+        continue;
+      }
+      space = is_ascii_space(c);
+      out[n++] = space ? ' ' : static_cast<char>(c >= 'A' && c <= 'Z' ? c + 32 : c);
       ++i;
       continue;
     }

@@ -4,7 +4,6 @@
 
 #include "exporter/checkpoint_source.hpp"
 #include "exporter/gguf_writer.hpp"
-#include "exporter/hf_files.hpp"
 #include "exporter/license.hpp"
 #include "exporter/run_evidence.hpp"
 #include "picochat/base/console.hpp"
@@ -12,7 +11,7 @@
 #include "picochat/base/interrupt.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/eval/language_model.hpp"
-#include "picochat/tokenizer/tokenizer.hpp"
+#include "picochat/tokenizer/hub_files.hpp"
 
 namespace picochat::exporter {
 namespace {
@@ -120,7 +119,7 @@ void add_tokenizer(GgufHeader& header, const Json& file) {
   header.add("tokenizer.ggml.padding_token_id", tokenizer::kPad);
   header.add("tokenizer.ggml.add_bos_token", true);
   header.add("tokenizer.ggml.add_space_prefix", false);
-  header.add("tokenizer.chat_template", kChatTemplate);
+  header.add("tokenizer.chat_template", std::string(tokenizer::chat_template()));
 }
 
 void write_tensor(const CheckpointSource& source, const TensorPart& part, GgmlType type, const std::function<void(std::string_view)>& append) {

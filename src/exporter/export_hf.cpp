@@ -15,7 +15,6 @@
 #include "picochat/base/text.hpp"
 #include "picochat/eval/language_model.hpp"
 #include "picochat/evidence/run_files.hpp"
-#include "picochat/tokenizer/hub_files.hpp"
 #include "picochat/tokenizer/tokenizer.hpp"
 
 namespace picochat::exporter {
@@ -86,8 +85,9 @@ CardFacts card_of(const Job& job, const Comparison& comparison) {
 }
 
 void write_small_files(base::FileSystem& files, const Job& job, const Path& folder) {
-  for (const auto& [name, content] : hf_files(job.source.config(), job.hf, job.options.dtype, job.tokenizer_json)) base::write_file(files, folder / name, content);
-  if (const auto model = tokenizer::sentencepiece_model(*job.tokenizer); !model.empty()) base::write_file(files, folder / "tokenizer.model", std::string(model));
+  auto small = hf_files(job.source.config(), job.hf, job.options.dtype, *job.tokenizer);
+  small["tokenizer.json"] = job.tokenizer_json;  // byte for byte
+  for (const auto& [name, content] : small) base::write_file(files, folder / name, content);
 }
 
 void copy_evidence(base::FileSystem& files, const Job& job, const Path& folder) {

@@ -4,7 +4,7 @@
 
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
-#include "picochat/tokenizer/tokenizer.hpp"
+#include "picochat/tokenizer/hub_files.hpp"
 
 namespace picochat::embedded {
 const std::vector<std::pair<std::string, std::string>>& python_files();
@@ -15,8 +15,6 @@ namespace {
 
 using base::Json;
 using gate::ModelConfig;
-
-std::string special(tokenizer::TokenId id) { return std::string(tokenizer::kSpecialTokenText[id]); }
 
 // Keys that every class reads.
 Json common_config(const ModelConfig& c, HfClass hf, const std::string& dtype) {
@@ -102,35 +100,10 @@ Json generation_config(const ModelConfig& c) {
           {"max_new_tokens", std::min<int64_t>(256, std::max<int64_t>(1, c.context_size / 2))}};
 }
 
-Json tokenizer_config(const ModelConfig& c) {
-  return {{"tokenizer_class", "PreTrainedTokenizerFast"},
-          {"bos_token", special(tokenizer::kBos)},
-          {"eos_token", special(tokenizer::kEos)},
-          {"pad_token", special(tokenizer::kPad)},
-          {"unk_token", special(tokenizer::kUnk)},
-          {"additional_special_tokens",
-           {special(tokenizer::kSystem), special(tokenizer::kUser), special(tokenizer::kAssistant), special(tokenizer::kEnd)}},
-          {"model_max_length", c.context_size},
-          {"padding_side", "left"},
-          {"clean_up_tokenization_spaces", false}};
-}
-
-Json special_tokens_map() {
-  return {{"bos_token", special(tokenizer::kBos)},
-          {"eos_token", special(tokenizer::kEos)},
-          {"pad_token", special(tokenizer::kPad)},
-          {"unk_token", special(tokenizer::kUnk)},
-          {"additional_special_tokens",
-           {special(tokenizer::kSystem), special(tokenizer::kUser), special(tokenizer::kAssistant), special(tokenizer::kEnd)}}};
-}
-
-std::map<std::string, std::string> hf_files(const ModelConfig& config, HfClass hf, const std::string& dtype, const std::string& tokenizer_json) {
+std::map<std::string, std::string> hf_files(const ModelConfig& config, HfClass hf, const std::string& dtype, const tokenizer::Tokenizer& tokenizer) {
   std::map<std::string, std::string> files{{"config.json", lines(hf_config(config, hf, dtype))},
-                                           {"generation_config.json", lines(generation_config(config))},
-                                           {"tokenizer.json", tokenizer_json},
-                                           {"tokenizer_config.json", lines(tokenizer_config(config))},
-                                           {"special_tokens_map.json", lines(special_tokens_map())},
-                                           {"chat_template.jinja", kChatTemplate}};
+                                           {"generation_config.json", lines(generation_config(config))}};
+  for (auto& [name, bytes] : tokenizer::hub_files(tokenizer, config.context_size)) files[name] = std::move(bytes);
   if (needs_remote_code(hf))
     for (const char* name : {"configuration_picochat.py", "modeling_picochat.py"}) files[name] = python_file(name);
   return files;

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "picochat/base/build_info.hpp"
 #include "picochat/base/console.hpp"
 #include "picochat/base/text.hpp"
 #include "picochat/factory/run_tiny.hpp"
@@ -37,7 +38,10 @@ Path make_pack(base::FileSystem& files, const Path& run) {
     for (const auto& [name, text] : embedded::demo_documents()) base::write_file(files, folder / "docs" / name, text);
     tasks::run_skills_corpus(files, {.out = (folder / "drills.txt").string(), .math_rows = 16000, .spelling_rows = 4000, .choice_rows = 1500, .base_corpus = {}, .recipe_out = {},
                                      .documents_dir = (folder / "drills").string()});
-    base::write_file(files, folder / "corpus_recipe.json", base::dump(Json{{"name", "picochat-demo"}, {"sources", {{{"path", "docs"}, {"label", "docs"}}, {{"path", "drills"}, {"label", "drills"}}}}}) + "\n");
+    const std::string revision = cat("picochat ", base::build_info().version);
+    const Json docs = {{"path", "docs"}, {"label", "docs"}, {"license", "MIT"}, {"origin", "picochat's documents"}, {"revision", revision}};
+    const Json drills = {{"path", "drills"}, {"label", "drills"}, {"license", "MIT"}, {"origin", "picochat data skills-corpus"}, {"revision", revision}};
+    base::write_file(files, folder / "corpus_recipe.json", base::dump(Json{{"name", "picochat-demo"}, {"sources", {docs, drills}}}) + "\n");
     base::write_file(files, folder / "dataset_pack.json", base::dump(Json{{"name", "picochat-demo"}, {"corpus", {{"recipe", "corpus_recipe.json"}}}, {"chat", "chat.jsonl"}, {"eval", "eval.jsonl"}}) + "\n");
     tasks::TaskPackOptions rows;
     rows.dataset_pack = (folder / "dataset_pack.json").string();

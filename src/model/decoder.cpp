@@ -25,7 +25,7 @@ struct Decoder::State {
   std::unique_ptr<ops::Ops> ops;
   bool on_device = false;
   std::optional<DeviceBatch> staged;
-  Weights weights;
+  Weights weights, packed;  // packed: the matrices as steps want them
   RopeTable rope;
   Buffers all;
   std::vector<at::Tensor> keys, values;
@@ -34,24 +34,34 @@ struct Decoder::State {
   int64_t tokens = -1;  // of `current`, views made for the last pass
   Buffers current;
 
-  int64_t capacity() const { return std::max(max_rows, max_length); }  // tokens of one pass
+  int64_t tokens_at_once() const { return std::max(max_rows, max_length); }
 
   void take(Arena& arena);
   void check(std::span<const Append> items) const;
   // One pass over the new tokens of `items`; returns the residual stream after the last block.
   at::Tensor run(std::span<const Append> items, bool few_rows);
+  Weights pack_matrices() const;
   void prefill(const Append& item, float* logits, Logits which);
   void step(std::span<const Append> items, std::span<float* const> logits);
 };
 
+Weights Decoder::State::pack_matrices() const {
+  Weights result = weights;
+  result.head = ops->pack_weight(weights.head);
+  for (BlockWeights& block : result.blocks)
+    for (at::Tensor* matrix : {&block.qkv, &block.attn_proj, &block.fc, &block.mlp_proj}) *matrix = ops->pack_weight(*matrix);
+  return result;
+}
+
 void Decoder::State::take(Arena& arena) {
-  all = take_buffers(config, arena, capacity(), {.on_device = on_device});
+  const int64_t capacity = (max_length + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep;
+  all = take_buffers(config, arena, tokens_at_once(), {.on_device = on_device});
   keys.clear();
   values.clear();
   for (auto* cache : {&keys, &values})
     for (int64_t layer = 0; layer < config.n_layer; ++layer) {
-      at::Tensor memory = arena.take(max_rows * config.n_kv_head * max_length, config.head_dim());
-      if (memory.defined()) memory = memory.view({max_rows, config.n_kv_head, max_length, config.head_dim()});
+      at::Tensor memory = arena.take(max_rows * config.n_kv_head * capacity, config.head_dim());
+      if (memory.defined()) memory = memory.view({max_rows, config.n_kv_head, capacity, config.head_dim()});
       cache->push_back(memory);
     }
 }
@@ -101,7 +111,7 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
                              &cache};
   ops->embedding({arrays.tokens, ids.size()}, arrays.positions, weights.token_embedding, weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
-    forward_block(context, static_cast<int64_t>(layer), weights.blocks[layer], current.blocks[layer], current.shared);
+    forward_block(context, static_cast<int64_t>(layer), (few_rows ? packed : weights).blocks[layer], current.blocks[layer], current.shared);
   for (const Append& item : items) lengths[static_cast<size_t>(item.row)] += static_cast<int64_t>(item.tokens.size());
   return current.final;
 }
@@ -110,7 +120,8 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
 void Decoder::State::prefill(const Append& item, float* logits, Logits which) {
   at::Tensor x = run({&item, 1}, false);
   if (which == Logits::kLastToken) x = x.narrow(0, x.size(0) - 1, 1);
-  head_logits(config, *ops, weights, x, all.head, logits, x.size(0) == 1);
+  const bool one = x.size(0) == 1;
+  head_logits(config, *ops, one ? packed : weights, x, all.head, logits, one);
 }
 
 void Decoder::State::step(std::span<const Append> items, std::span<float* const> logits) {
@@ -118,11 +129,11 @@ void Decoder::State::step(std::span<const Append> items, std::span<float* const>
   bool adjacent = true;
   for (size_t i = 1; i < logits.size(); ++i) adjacent = adjacent && logits[i] == logits[i - 1] + config.vocab_size;
   if (adjacent) {
-    head_logits(config, *ops, weights, x, all.head, logits[0], true);
+    head_logits(config, *ops, packed, x, all.head, logits[0], true);
     return;
   }
   std::vector<float> values(items.size() * static_cast<size_t>(config.vocab_size));
-  head_logits(config, *ops, weights, x, all.head, values.data(), true);
+  head_logits(config, *ops, packed, x, all.head, values.data(), true);
   for (size_t i = 0; i < items.size(); ++i)
     std::copy_n(values.data() + i * static_cast<size_t>(config.vocab_size), config.vocab_size, logits[i]);
 }
@@ -148,8 +159,9 @@ Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, 
   at::Tensor matrices;
   if (dtype != s.parameters.scalar_type()) matrices = s.parameters.narrow(0, 0, layout.decay_size()).to(dtype);
   s.weights = bind_weights(config, layout, s.parameters, matrices);
+  s.packed = s.pack_matrices();
   s.rope = make_rope_table(config, device, statistics_type(dtype));
-  if (s.on_device) s.staged.emplace(device, s.capacity());
+  if (s.on_device) s.staged.emplace(device, s.tokens_at_once());
   s.lengths.assign(static_cast<size_t>(max_rows), 0);
   Arena measured = Arena::measuring(dtype);
   s.take(measured);
@@ -174,11 +186,12 @@ void Decoder::truncate(int64_t row, int64_t length) {
 void Decoder::copy_row(int64_t from, int64_t to) {
   State& s = *state_;
   const int64_t length = s.lengths.at(static_cast<size_t>(from));
+  const int64_t copied = (length + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep;
   s.lengths.at(static_cast<size_t>(to)) = length;
   if (from == to) return;
   for (auto* cache : {&s.keys, &s.values})
     for (at::Tensor& layer : *cache)
-      layer.select(0, to).narrow(1, 0, length).copy_(layer.select(0, from).narrow(1, 0, length));
+      layer.select(0, to).narrow(1, 0, copied).copy_(layer.select(0, from).narrow(1, 0, copied));
 }
 
 void Decoder::append(std::span<const Append> items, float* logits, Logits which) {

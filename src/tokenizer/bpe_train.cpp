@@ -89,15 +89,7 @@ class Learner {
   void learn() {
     while (model_.tokens.size() < vocab_size_) {
       pairs_ = {};  // before the counts need the memory
-      PairCounts counts = words_.count_pairs(threads());
-      for (uint64_t pair : forbidden_)
-        if (PairCount* found = counts.find(pair)) found->count = 0;
-      int64_t most = 0;
-      for (const auto& slot : counts.slots()) most = std::max(most, slot.value.count);
-      if (most < min_freq_) return;
-      threshold_ = most <= kIndexAllBelow ? min_freq_ : std::max(min_freq_, most / kThresholdStep);
-      index_pairs(counts);
-      counts = {};
+      if (!index_frequent_pairs()) return;
       merge_indexed();
     }
   }
@@ -120,6 +112,23 @@ class Learner {
       return a.count != b.count ? a.count < b.count : a.pair > b.pair;
     }
   };
+
+  // Chooses the threshold and indexes what reaches it; false when no pair may be merged any more.
+  bool index_frequent_pairs() {
+    const PairBounds bounds = words_.bound_pairs(threads());
+    for (int64_t most = bounds.most(); most >= min_freq_;) {
+      threshold_ = most <= kIndexAllBelow ? min_freq_ : std::max(min_freq_, most / kThresholdStep);
+      PairCounts counts = words_.count_pairs(bounds, threshold_, threads());
+      for (uint64_t pair : forbidden_)
+        if (PairCount* found = counts.find(pair)) found->count = 0;
+      if (std::ranges::any_of(counts.slots(), [&](const auto& slot) { return slot.value.count >= threshold_; })) {
+        index_pairs(counts);
+        return true;
+      }
+      most = threshold_ - 1;  // the bound was that of forbidden pairs, or of many rare ones
+    }
+    return false;
+  }
 
   void index_pairs(const PairCounts& counts) {
     std::vector<Candidate> candidates;
@@ -276,10 +285,8 @@ class Learner {
 }  // namespace
 
 void learn_merges(Model& model, PieceCounts counts, const TrainOptions& options) {
-  Words words(counts, model);
-  counts = {};
-  ::malloc_trim(0);  // what reading and counting left in the heap, before the index needs as much
-  Learner(model, std::move(words), options).learn();
+  ::malloc_trim(0);  // what reading and counting left in the heap, before the words and the index need as much
+  Learner(model, Words(std::move(counts), model), options).learn();
 }
 
 }  // namespace picochat::tokenizer

@@ -9,17 +9,28 @@ namespace picochat::tokenizer {
 
 using base::Json;
 
+namespace {
+
+Json special_tokens() {
+  Json more = Json::array();
+  for (TokenId id = kSystem; id <= kEnd; ++id) more.push_back(kSpecialTokenText[id]);
+  return {{"pad_token", kSpecialTokenText[kPad]}, {"bos_token", kSpecialTokenText[kBos]}, {"eos_token", kSpecialTokenText[kEos]},
+          {"unk_token", kSpecialTokenText[kUnk]}, {"additional_special_tokens", more}};
+}
+
+}  // namespace
+
 std::string_view chat_template() {
   return "{{ '<bos>' }}{% for m in messages %}{{ '<|' + m['role'] + '|>' + m['content'] + '<|end|>' }}{% endfor %}"
          "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ '<eos>' }}{% endif %}";
 }
 
+std::string special_tokens_map() { return base::dump(special_tokens()) + "\n"; }
+
 std::string tokenizer_config(int64_t model_max_length) {
-  Json more = Json::array();
-  for (TokenId id = kSystem; id <= kEnd; ++id) more.push_back(kSpecialTokenText[id]);
-  const Json config = {{"tokenizer_class", "PreTrainedTokenizerFast"}, {"pad_token", kSpecialTokenText[kPad]}, {"bos_token", kSpecialTokenText[kBos]},
-                       {"eos_token", kSpecialTokenText[kEos]}, {"unk_token", kSpecialTokenText[kUnk]}, {"additional_special_tokens", more},
-                       {"model_max_length", model_max_length}, {"clean_up_tokenization_spaces", false}, {"chat_template", chat_template()}};
+  Json config = special_tokens();
+  config.update({{"tokenizer_class", "PreTrainedTokenizerFast"}, {"model_max_length", model_max_length}, {"padding_side", "left"},
+                 {"clean_up_tokenization_spaces", false}, {"chat_template", chat_template()}});
   return base::dump(config) + "\n";
 }
 
@@ -37,6 +48,7 @@ std::string tiktoken_ranks(const Tokenizer& tokenizer) {
 std::vector<NamedFile> hub_files(const Tokenizer& tokenizer, int64_t model_max_length) {
   std::vector<NamedFile> files = {{"tokenizer.json", tokenizer.to_json()},
                                   {"tokenizer_config.json", tokenizer_config(model_max_length)},
+                                  {"special_tokens_map.json", special_tokens_map()},
                                   {"chat_template.jinja", std::string(chat_template())}};
   if (auto model = sentencepiece_model(tokenizer); !model.empty()) files.push_back({"tokenizer.model", std::string(model)});
   return files;

@@ -1,6 +1,7 @@
 // Tables over pairs of tokens for training: plain counts, and counts with the words to visit.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -11,6 +12,10 @@
 namespace picochat::tokenizer {
 
 inline uint64_t pair_key(TokenId left, TokenId right) { return uint64_t{left} << 32 | right; }
+inline uint64_t pair_hash(uint64_t pair) {
+  const uint64_t mixed = pair * 0x9E3779B97F4A7C15u;
+  return mixed ^ mixed >> 32;
+}
 
 // Pair -> value by open addressing. A value-initialised slot is free; no pair of real tokens has key 0
 // because ids below kSpecialTokens never occur in text.
@@ -41,10 +46,7 @@ class PairMap {
   size_t size() const { return used_; }
 
  private:
-  size_t home(uint64_t pair) const {
-    uint64_t mixed = pair * 0x9E3779B97F4A7C15u;
-    return (mixed ^ mixed >> 32) & (slots_.size() - 1);
-  }
+  size_t home(uint64_t pair) const { return pair_hash(pair) & (slots_.size() - 1); }
   size_t place(uint64_t pair) const {
     size_t mask = slots_.size() - 1, i = home(pair);
     while (slots_[i].pair != pair && slots_[i].pair != 0) i = (i + 1) & mask;
@@ -58,6 +60,25 @@ class PairMap {
   }
   HugeVector<Slot> slots_;
   size_t used_ = 0;
+};
+
+// Upper bounds of how often pairs occur: the pairs of one hash share a sum. Most distinct pairs are rare,
+// and a table of them all would take more memory than anything else in training.
+class PairBounds {
+ public:
+  explicit PairBounds(size_t sums) : sums_(sums) {}  // a power of two
+
+  void add(uint64_t pair, int64_t count) { sums_[home(pair)] += count; }
+  void add(const PairBounds& other) {
+    for (size_t i = 0; i < sums_.size(); ++i) sums_[i] += other.sums_[i];
+  }
+  void prefetch(uint64_t pair) const { __builtin_prefetch(&sums_[home(pair)]); }
+  int64_t of(uint64_t pair) const { return sums_[home(pair)]; }
+  int64_t most() const { return *std::max_element(sums_.begin(), sums_.end()); }
+
+ private:
+  size_t home(uint64_t pair) const { return pair_hash(pair) & (sums_.size() - 1); }
+  HugeVector<int64_t> sums_;
 };
 
 struct PairCount {

@@ -18,8 +18,8 @@ class Words {
  public:
   static constexpr uint32_t kNone = 0xFFFFFFFF;
 
-  // Pieces of one byte have no pairs and are left out.
-  Words(const PieceCounts& counts, const Model& model);
+  // Pieces of one byte have no pairs and are left out. The tables of counts are given back one by one.
+  Words(PieceCounts counts, const Model& model);
 
   // Groups of words of about equal size, the unit of parallel work; group_begin(groups()) is the end.
   size_t groups() const { return groups_.size(); }
@@ -49,8 +49,11 @@ class Words {
     }
   }
 
-  // Occurrences of each adjacent pair.
-  PairCounts count_pairs(int threads) const;
+  // How often each adjacent pair occurs at most, in little memory.
+  PairBounds bound_pairs(int threads) const;
+  // Occurrences of each adjacent pair whose bound is at least `least`: of each that occurs so often, and
+  // of some that do not.
+  PairCounts count_pairs(const PairBounds& bounds, int64_t least, int threads) const;
 
  private:
   static constexpr size_t kHeader = 4;

@@ -148,9 +148,12 @@ class Job {
   }
 
   void forward_signals() {
-    if (base::take_save_request())
-      for (auto& rank : ranks_)
-        if (rank.beat_at > 0) rank.process->send(SIGUSR1);  // before that it knows no such signal and would end
+    save_asked_ = base::take_save_request() || save_asked_;
+    // A rank that has not shown itself yet knows no such signal and would end.
+    if (save_asked_ && std::ranges::all_of(ranks_, [](auto& rank) { return rank.beat_at > 0 || !rank.process->running(); })) {
+      save_asked_ = false;
+      send_all(SIGUSR1);
+    }
     const int signal = base::pending_signal();
     if (signal == 0 || signal_ != 0) return;
     signal_ = signal;
@@ -286,6 +289,7 @@ class Job {
   int64_t attempt_ = 0, attempt_of_first_ = -1;
   std::vector<Rank> ranks_;
   int signal_ = 0, stuck_ = -1;
+  bool save_asked_ = false;  // and not passed on yet
   double failed_at_ = 0, told_at_ = 0, silent_for_ = 0, first_beat_ = 0;
   std::string elsewhere_;  // what failed on another node
 };

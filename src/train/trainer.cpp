@@ -355,7 +355,7 @@ class Loop {
       if (state_.latest_eval.contains("val_accuracy")) line += cat(" | val_acc ", fixed(100 * state_.latest_eval.at("val_accuracy").get<double>(), 1), "%");
       if (state_.best_step == state_.step) line += " *";
     }
-    line += cat(" | lr ", fixed(options_.learning_rate.at(state_.step) * state_.lr_scale * 1e4, 2), "e-4", clock_.line(now - started_, state_.step - resumed_step_, options_.max_steps - state_.step));
+    line += cat(" | lr ", base::scientific(options_.learning_rate.at(state_.step) * state_.lr_scale, 2), clock_.line(now - started_, state_.step - resumed_step_, options_.max_steps - state_.step));
     base::say(line);
   }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "picochat/base/error.hpp"
+#include "picochat/base/text.hpp"
 #include "support/temporary_folder.hpp"
 
 namespace picochat::base {
@@ -49,7 +50,7 @@ TEST(Digest, OnlyLowerCaseHexOfFullLengthIsADigest) {
   EXPECT_TRUE(Digest{}.empty());
   std::string upper = kAbc;
   upper[0] = 'B';
-  for (const std::string& text : std::vector<std::string>{"", "abc", upper, std::string(kAbc) + "0"})
+  for (const std::string& text : {std::string(), std::string("abc"), upper, cat(kAbc, "0")})
     EXPECT_THROW(Digest{text}, Error) << text;
 }
 

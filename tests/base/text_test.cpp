@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstdint>
 #include <limits>
 
@@ -44,6 +45,13 @@ TEST(Text, ReplaceAllDoesNotRescanItsOwnOutput) {
 TEST(Text, NumbersForPeople) {
   EXPECT_EQ(fixed(1.2345, 2), "1.23");
   EXPECT_EQ(fixed(-0.5, 0), "-0");
+  EXPECT_EQ(scientific(0.002, 2), "2.00e-3");
+  EXPECT_EQ(scientific(9.996e-5, 2), "1.00e-4");
+  EXPECT_EQ(scientific(0, 2), "0.00e0");
+  EXPECT_EQ(scientific(3.5, 1), "3.5e0");
+  EXPECT_EQ(scientific(-1e100, 1), "-1.0e100");
+  EXPECT_EQ(scientific(1e-10, 0), "1e-10");
+  EXPECT_EQ(scientific(INFINITY, 2), "inf");
   EXPECT_EQ(grouped(0), "0");
   EXPECT_EQ(grouped(999), "999");
   EXPECT_EQ(grouped(1234567), "1,234,567");

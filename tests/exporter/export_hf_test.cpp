@@ -5,13 +5,11 @@
 #include <set>
 
 #include "exporter/compare.hpp"
-#include "exporter/hf_files.hpp"
 #include "exporter/weights_writer.hpp"
 #include "fixture.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
 #include "support/faulty_file_system.hpp"
-#include "support/project.hpp"
 
 namespace picochat::exporter {
 namespace {
@@ -148,10 +146,6 @@ TEST(Sizes, AreParsed) {
   EXPECT_EQ(parse_size("1.5 MiB", ""), 1'572'864u);
   EXPECT_EQ(parse_size("1000", ""), 1000u);
   for (const char* bad : {"", "GB", "-1GB", "5 parsecs", "0", "1e400GB"}) EXPECT_THROW(parse_size(bad, ""), base::Error) << bad;
-}
-
-TEST(Files, TheChatTemplateIsTheDocumentedOne) {
-  EXPECT_THAT(base::read_file(base::Path(kSourceDir) / "docs/formats/chat.md"), HasSubstr(kChatTemplate));
 }
 
 TEST(Files, TheTokenizerIsCopiedByteForByteAndTheManifestListsEveryFile) {

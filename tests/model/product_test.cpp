@@ -110,5 +110,31 @@ TEST(Product, NanAndInfinityAreNotHidden) {
   EXPECT_TRUE(std::isfinite(c.at(8, 48)));
 }
 
+// A weight that was packed once for decoding gives the bits that a product gives, for any number of rows.
+template <typename T>
+void expect_packed_linear(int64_t rows, int64_t outputs, int64_t depth) {
+  Stored<T> x(rows, depth, 1), weight(outputs, depth, 2);
+  std::vector<T> packed(static_cast<size_t>(table<T>().packed_weight_size(outputs, depth))), bias(static_cast<size_t>(outputs));
+  table<T>().pack_weight(weight.view(), packed.data());
+  for (size_t i = 0; i < bias.size(); ++i) bias[i] = static_cast<T>(i) / 7;
+  for (const T* given : {static_cast<const T*>(nullptr), static_cast<const T*>(bias.data())})
+    for (bool accumulate : {false, true}) {
+      SCOPED_TRACE(testing::Message() << rows << " x " << outputs << " x " << depth << " bias " << (given != nullptr) << " add " << accumulate);
+      Stored<T> y(rows, outputs, 3), expected = y;
+      if (given) table<T>().fill_rows(expected.view(), given, accumulate);
+      multiply(false, x, true, weight, accumulate || given, expected.view());
+      table<T>().linear_few_rows(x.view(), packed.data(), given, y.view(), accumulate);
+      EXPECT_EQ(y.values, expected.values);
+    }
+}
+
+TEST(Product, APackedWeightGivesTheSameBits) {
+  for (int64_t rows : {1, 2, 3, 7, 8, 9, 32})
+    for (auto [outputs, depth] : {std::pair<int64_t, int64_t>{1, 1}, {48, 16}, {49, 257}, {400, 600}, {1000, 31}}) {
+      expect_packed_linear<float>(rows, outputs, depth);
+      expect_packed_linear<double>(rows, outputs, depth);
+    }
+}
+
 }  // namespace
 }  // namespace picochat::model::kernels

@@ -73,7 +73,7 @@ TEST_F(Commands, EncodeWritesDocumentsAsIntegers) {
 
 TEST_F(Commands, ExportWritesWhatOthersLoad) {
   const CommandOutput output = tok_export(files_, {.tokenizer = path(), .out = (folder_ / "hub").string(), .model_max_length = 77, .tiktoken = true});
-  EXPECT_EQ(output.json.at("files").size(), 4u);
+  EXPECT_EQ(output.json.at("files").size(), 5u);
   EXPECT_EQ(base::read_file(folder_ / "hub" / "tokenizer.json"), base::read_file(path()));
   EXPECT_EQ(base::read_json(folder_ / "hub" / "tokenizer_config.json").at("model_max_length"), 77);
   EXPECT_TRUE(std::filesystem::exists(folder_ / "hub" / "chat_template.jinja"));

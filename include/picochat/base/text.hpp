@@ -41,6 +41,7 @@ bool starts_with_any(std::string_view text, std::span<const std::string_view> pr
 std::string replace_all(std::string text, std::string_view from, std::string_view to);
 
 std::string fixed(double value, int decimals);     // 1.2345 -> "1.23"
+std::string scientific(double value, int decimals);  // 0.00012345, 2 -> "1.23e-4"
 std::string grouped(int64_t value);                // 1234567 -> "1,234,567"
 std::string short_count(double value);             // 15500000 -> "15.5M"
 std::string human_bytes(uint64_t bytes);           // "1.5 GiB"

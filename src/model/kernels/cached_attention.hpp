@@ -1,4 +1,4 @@
-// Attention of new tokens over a key-value cache.
+// Attention of new tokens over a key-value cache. Keys are cached in panels, as a product wants them.
 
 // out = sum over t of p[t] * values[t], a pack of columns at a time: its four partial sums (keys 0, 4, 8, ..., keys 1, 5, ...) stay in
 // registers and are added at the end.
@@ -23,18 +23,18 @@ static inline void weighted_values(const T* p, T scale, const T* values, int64_t
   }
 }
 
-// One new token: the scores of its heads are dot products over the cached keys, read once from memory.
+// One new token: its heads' scores are products with the cached panels of keys, read once from memory.
 template <typename T>
-static void attend_one(const AttentionArgs<T>& args, const T* q, const T* k, const T* v, int64_t keys,
-                       const AttentionShape& shape, T* out, T* scores) {
-  const int64_t width = args.head_dim, repeat = shape.repeat, ld = shape.ld;
-  const T scale = T(1) / square_root(static_cast<T>(width));
-  for (int64_t t = 0; t < keys; ++t)
-    for (int64_t j = 0; j < repeat; ++j) scores[j * ld + t] = scale * dot(q + j * width, k + t * width, width);
-  for (int64_t j = 0; j < repeat; ++j) {
+static void attend_one(const AttentionShape& shape, const T* queries, const T* key_panels, const T* values, int64_t keys,
+                       int64_t width, T* out, T* scores) {
+  constexpr int64_t kWidth = kPanel<T>;
+  for (int64_t key = 0; key < keys; key += kWidth)
+    few_rows_product(shape.repeat, min_of(kWidth, keys - key), width, queries, shape.width, key_panels + key * width,
+                     scores + key, shape.ld, false);
+  for (int64_t j = 0; j < shape.repeat; ++j) {
     T largest, sum;
-    softmax_row(scores + j * ld, {0, keys}, keys, &largest, &sum);
-    weighted_values(scores + j * ld, T(1) / sum, v, keys, width, out + j * width);
+    softmax_row(scores + j * shape.ld, {0, keys}, keys, &largest, &sum);
+    weighted_values(scores + j * shape.ld, T(1) / sum, values, keys, width, out + j * width);
   }
 }
 
@@ -50,8 +50,7 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
     T* queries = scores + shape.block_rows * ld;
     T* result = queries + shape.block_rows * shape.width;
     T* inverse = result + shape.block_rows * shape.width;
-    T* key_panels = inverse + shape.block_rows;
-    T* value_rows = key_panels + shape.key_capacity * shape.width;
+    T* value_rows = inverse + shape.block_rows;
 #pragma omp for schedule(dynamic)
     for (int64_t task = 0; task < tasks; ++task) {
       const CachedSequence& sequence = sequences[task / args.n_kv_head];
@@ -59,24 +58,26 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
       T* k = cache_k + (sequence.cache_row * args.n_kv_head + group) * capacity * width;
       T* v = cache_v + (sequence.cache_row * args.n_kv_head + group) * capacity * width;
       for (int64_t t = 0; t < sequence.count; ++t) {
-        const size_t bytes = sizeof(T) * static_cast<size_t>(width);
-        __builtin_memcpy(k + (sequence.cached + t) * width, args.k.row(sequence.first + t) + group * width, bytes);
-        __builtin_memcpy(v + (sequence.cached + t) * width, args.v.row(sequence.first + t) + group * width, bytes);
+        const int64_t place = sequence.cached + t;
+        const T* key = args.k.row(sequence.first + t) + group * width;
+        T* lane = k + place / kPanel<T> * kPanel<T> * width + place % kPanel<T>;
+        for (int64_t i = 0; i < width; ++i) lane[i * kPanel<T>] = key[i];
+        __builtin_memcpy(v + place * width, args.v.row(sequence.first + t) + group * width,
+                         sizeof(T) * static_cast<size_t>(width));
       }
+      const T scale = T(1) / square_root(static_cast<T>(width));
       if (sequence.count == 1) {
-        attend_one(args, args.q.row(sequence.first) + column, k, v, sequence.cached + 1, shape,
-                   out.row(sequence.first) + column, scores);
+        stack_heads(args.q, sequence.first, 1, column, shape, width, scale, queries);
+        attend_one(shape, queries, k, v, sequence.cached + 1, width, out.row(sequence.first) + column, scores);
         continue;
       }
       const int64_t all = sequence.cached + sequence.count;
-      pack_transposed({k, all, width, width}, 0, all, 0, width, key_panels);
       pack_rows({v, all, width, width}, 0, all, 0, width, shape.width, value_rows);
       for (int64_t first = 0; first < sequence.count; first += shape.tokens_per_block) {
         const int64_t count = min_of(shape.tokens_per_block, sequence.count - first), rows = count * shape.repeat;
         const int64_t keys = sequence.cached + first + count;
-        stack_heads(args.q, sequence.first + first, count, column, shape, width,
-                    T(1) / square_root(static_cast<T>(width)), queries);
-        score_product(shape, rows, keys, width, queries, key_panels, scores);
+        stack_heads(args.q, sequence.first + first, count, column, shape, width, scale, queries);
+        score_product(shape, rows, keys, width, queries, k, scores);
         for (int64_t r = 0; r < rows; ++r) {
           const int64_t end = sequence.cached + first + r / shape.repeat + 1;
           T largest, sum;

@@ -6,6 +6,9 @@
 
 constexpr int64_t kTaskRows = 64;  // rows of a panel that one thread works on at a time
 
+// Steps of a block: as few blocks as may be, of equal size.
+static inline int64_t depth_block(int64_t depth) { return blocks_of(depth, max_of(1, blocks_of(depth, kDepthBlock))); }
+
 // Panel of up to `width` lines: for each step the values of all its lines side by side, zeros behind the last line.
 template <typename T, int64_t width>
 static inline void pack_panel(const T* __restrict from, int64_t line_stride, int64_t step_stride, int64_t lines,
@@ -91,7 +94,7 @@ static void product(bool transpose_a, Matrix<const T> a, bool transpose_b, Matri
   const Operand<T> left = transpose_a ? Operand<T>{a.data, 1, a.ld} : Operand<T>{a.data, a.ld, 1};
   const Operand<T> right = transpose_b ? Operand<T>{b.data, b.ld, 1} : Operand<T>{b.data, 1, b.ld};
   const int64_t depth = transpose_a ? a.rows : a.columns;
-  const int64_t block = blocks_of(depth, max_of(1, blocks_of(depth, kDepthBlock)));
+  const int64_t block = depth_block(depth);
   T* packed_right = scratch;
   T* packed_left = scratch + kColumnBlock * kDepthBlock;
   const auto part = [&](int64_t row, int64_t rows, int64_t column) {

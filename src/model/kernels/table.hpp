@@ -90,7 +90,8 @@ struct Table {
   void (*attention_forward)(const AttentionArgs<T>&, Matrix<T> out, T* lse, T* scratch);
   void (*attention_backward)(const AttentionArgs<T>&, Matrix<const T> out, const T* lse, Matrix<const T> dout,
                              Matrix<T> dq, Matrix<T> dk, Matrix<T> dv, T* scratch);
-  // cache_k, cache_v: [cache rows, n_kv_head, capacity, head_dim]; args.length is the largest cached + count.
+  // cache_v: [cache rows, n_kv_head, capacity, head_dim]; cache_k holds the same in panels of keys, each [head_dim, keys], for which
+  // the capacity is a multiple of kCacheStep. args.length is the largest cached + count.
   void (*cached_attention)(const AttentionArgs<T>&, const CachedSequence* sequences, int64_t sequence_count, T* cache_k,
                            T* cache_v, int64_t capacity, Matrix<T> out, T* scratch);
 
@@ -108,7 +109,10 @@ struct Table {
   // C = (or +=) op(A) op(B); op transposes or not. scratch: kProductScratch.
   void (*product)(bool transpose_a, Matrix<const T> a, bool transpose_b, Matrix<const T> b, bool accumulate, Matrix<T> c,
                   T* scratch);
-  void (*linear_few_rows)(Matrix<const T> x, const T* weight, const T* bias, Matrix<T> y, bool accumulate);
+  // y = (or +=) x weight^T + bias for the few rows of a decoding step; the weight was packed before.
+  int64_t (*packed_weight_size)(int64_t rows, int64_t columns);
+  void (*pack_weight)(Matrix<const T> weight, T* packed);
+  void (*linear_few_rows)(Matrix<const T> x, const T* packed, const T* bias, Matrix<T> y, bool accumulate);
 
   void (*dropout)(const DropoutMask&, Matrix<const T> x, Matrix<T> y,
                   bool accumulate);  // y = (or +=) mask * x / (1 - rate)
@@ -126,6 +130,7 @@ struct OptimizerTable {
   void (*ema)(float decay, int64_t count, const float* values, float* average);
 };
 
+constexpr int64_t kCacheStep = 48;
 constexpr int64_t kRowBlock = 64;
 constexpr int64_t kNormBlock = 8192;
 // Of a product: steps, columns and, of a transposed left operand, rows that are packed at a time.

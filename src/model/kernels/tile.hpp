@@ -18,24 +18,24 @@ struct TileVector {
 static inline int64_t round_up(int64_t count, int64_t multiple) { return blocks_of(count, multiple) * multiple; }
 
 // The element (row, step) of A is a[row * a_row + step * a_step]; rows of B are b_step apart.
-template <typename T, int kVectors>
+template <typename T, int kVectors, int kRows = kTileRows>
 static inline void tile(int64_t depth, const T* __restrict a, int64_t a_row, int64_t a_step, const T* __restrict b,
                         int64_t b_step, T* __restrict c, int64_t ldc, bool add) {
   typedef typename TileVector<T>::Vector Vector;
   constexpr int64_t kLanes = TileVector<T>::kLanes;
-  Vector sum[kTileRows][kVectors] = {};
+  Vector sum[kRows][kVectors] = {};
   for (int64_t step = 0; step < depth; ++step) {
     Vector row[kVectors];
     for (int v = 0; v < kVectors; ++v) __builtin_memcpy(&row[v], b + step * b_step + v * kLanes, kTileBytes);
 #pragma GCC unroll 8
-    for (int r = 0; r < kTileRows; ++r) {
+    for (int r = 0; r < kRows; ++r) {
       const T value = a[r * a_row + step * a_step];
 #pragma GCC unroll 3
       for (int v = 0; v < kVectors; ++v) sum[r][v] += row[v] * value;
     }
   }
 #pragma GCC unroll 8
-  for (int r = 0; r < kTileRows; ++r) {
+  for (int r = 0; r < kRows; ++r) {
 #pragma GCC unroll 3
     for (int v = 0; v < kVectors; ++v) {
       T* to = c + r * ldc + v * kLanes;
@@ -100,4 +100,35 @@ static inline void pack_rows(Matrix<const T> x, int64_t first, int64_t count, in
     __builtin_memcpy(out + r * padded, x.row(first + r) + column, sizeof(T) * static_cast<size_t>(width));
     for (int64_t i = width; i < padded; ++i) out[r * padded + i] = T(0);
   }
+}
+
+template <typename T, int kRows>
+static inline void narrow_tile(int64_t vectors, int64_t depth, const T* a, int64_t a_row, const T* panel, T* c, int64_t ldc,
+                               bool add) {
+  if (vectors == 3)
+    tile<T, 3, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
+  else if (vectors == 2)
+    tile<T, 2, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
+  else
+    tile<T, 1, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
+}
+
+// tile_product of any number of rows with one panel: none is computed that is not there, and each element is the same sum
+// whatever the rows beside it. columns is rounded up to the lanes of a vector.
+template <typename T>
+static inline void few_rows_product(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, const T* panel,
+                                    T* c, int64_t ldc, bool add) {
+  const int64_t vectors = blocks_of(columns, TileVector<T>::kLanes);
+  int64_t r = 0;
+  for (; r + kTileRows <= rows; r += kTileRows)
+    narrow_tile<T, kTileRows>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
+  if (kTileRows > 4 && r + 4 <= rows) {
+    narrow_tile<T, 4>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
+    r += 4;
+  }
+  if (r + 2 <= rows) {
+    narrow_tile<T, 2>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
+    r += 2;
+  }
+  if (r < rows) narrow_tile<T, 1>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
 }

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <ATen/ATen.h>
+
 #include "model/ops/ops.hpp"
 #include "picochat/base/error.hpp"
 
@@ -81,9 +83,15 @@ class CpuOps final : public Ops {
     if (dbias.defined()) kernels_.column_sums(matrix<T>(dy), data<T>(dbias));
   }
 
-  void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+  Tensor pack_weight(const Tensor& weight) override {
+    const Tensor packed = at::empty({kernels_.packed_weight_size(weight.size(0), weight.size(1))}, weight.options());
+    kernels_.pack_weight(matrix<T>(weight), data<T>(packed));
+    return packed;
+  }
+
+  void linear_few_rows(const Tensor& x, const Tensor& packed, const Tensor& bias, const Tensor& y,
                        bool accumulate) override {
-    kernels_.linear_few_rows(matrix<T>(x), data<T>(weight), data<T>(bias), matrix<T>(y), accumulate);
+    kernels_.linear_few_rows(matrix<T>(x), data<T>(packed), data<T>(bias), matrix<T>(y), accumulate);
   }
 
   void qk(const QkNormRope& qk, const Tensor& in, const Tensor& out, const Tensor& rstd) override {

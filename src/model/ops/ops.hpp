@@ -23,6 +23,7 @@ namespace picochat::model::ops {
 using at::Tensor;
 using kernels::ActivationKind;
 using kernels::CachedSequence;
+using kernels::kCacheStep;
 using kernels::DropoutMask;
 using kernels::NormKind;
 
@@ -78,8 +79,10 @@ class Ops {
   virtual void linear_backward_input(const Tensor& dy, const Tensor& weight, const Tensor& dx, bool accumulate) = 0;
   virtual void linear_backward_weight(const Tensor& dy, const Tensor& x, const Tensor& dweight,
                                       const Tensor& dbias) = 0;
-  // linear() for decoding steps: the result of a row does not depend on the other rows.
-  virtual void linear_few_rows(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y,
+  // linear() for decoding steps: the result of a row does not depend on the other rows. `packed` is what pack_weight made of the
+  // weight, which must not change meanwhile.
+  virtual Tensor pack_weight(const Tensor& weight) { return weight; }
+  virtual void linear_few_rows(const Tensor& x, const Tensor& packed, const Tensor& bias, const Tensor& y,
                                bool accumulate) = 0;
 
   // Queries and keys: the leading n_head + n_kv_head heads of `in`, normed and rotated.
@@ -98,7 +101,8 @@ class Ops {
   virtual HeadGradients attention_backward(const AttentionShape&, const Tensor& q, const Tensor& k, const Tensor& v,
                                            const DropoutMask&, const Tensor& out, const Tensor& lse, const Tensor& dout,
                                            const Tensor& dq, const Tensor& dk, const Tensor& dv) = 0;
-  // Puts the new keys and values into the cache [cache rows, n_kv_head, capacity, head_dim], then attends.
+  // Puts the new keys and values into the cache [cache rows, n_kv_head, capacity, head_dim], then attends. How the keys lie in
+  // cache_k is the implementation's; whole kCacheSteps of tokens may be copied.
   virtual void cached_attention(const AttentionShape&, std::span<const CachedSequence> sequences, const Tensor& q,
                                 const Tensor& k, const Tensor& v, const Tensor& cache_k, const Tensor& cache_v,
                                 const Tensor& out) = 0;
