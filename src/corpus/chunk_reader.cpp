@@ -102,11 +102,12 @@ bool ChunkReader::fill(size_t wanted) {
 
 // Moves the first `size` pending bytes into the chunk, with padding behind them.
 void ChunkReader::take(Chunk& chunk, size_t size) {
-  std::string rest = pending_.substr(size);
-  chunk.buffer.swap(pending_);
+  std::string rest = std::move(chunk.buffer);  // the memory of the chunk before
+  rest.assign(pending_, size);
+  chunk.buffer = std::move(pending_);
   chunk.buffer.resize(size + kPadding);
   std::memset(chunk.buffer.data() + size, 0, kPadding);
-  pending_.swap(rest);
+  pending_ = std::move(rest);
   chunk.size = size;
   chunk.file = &file_;
   chunk.first = !started_;
@@ -131,7 +132,7 @@ bool ChunkReader::next(Chunk& chunk) {
 // The first `size` pending bytes are about to be taken; the lines before head_ are counted already.
 void ChunkReader::count_lines(size_t size) {
   const size_t begin = started_ ? 0 : std::min(head_, size);
-  line_ += std::count(pending_.begin() + static_cast<ptrdiff_t>(begin), pending_.begin() + static_cast<ptrdiff_t>(size), '\n');
+  for (const char *at = pending_.data() + begin, *end = pending_.data() + size; (at = static_cast<const char*>(std::memchr(at, '\n', static_cast<size_t>(end - at)))) != nullptr; ++at) ++line_;
 }
 
 // How many of the first `within` pending bytes are whole rows; npos: not one.

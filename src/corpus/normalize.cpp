@@ -1,6 +1,10 @@
 #include <array>
 #include <bit>
 #include <cstring>
+#include <vector>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "picochat/base/digest.hpp"
 #include "picochat/base/unicode.hpp"
@@ -11,38 +15,37 @@ namespace {
 
 bool is_ascii_space(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Eight bytes at a time: the top bit of each byte of the result says whether that byte, below 0x80, is at
-// least `least`.
-constexpr uint64_t kOnes = 0x0101010101010101, kTops = 0x80 * kOnes;
-uint64_t at_least(uint64_t bytes, uint64_t least) { return (bytes + (0x80 - least) * kOnes) & kTops; }
-
-// Of eight bytes, those before the first that is not ASCII or would be dropped (white space after white space):
-// their number. They are written in lower case, white space as blanks; `out` has room for all eight.
+#if defined(__SSE2__)
+// Of sixteen bytes, those before the first that is not ASCII or would be dropped (white space after white space):
+// their number. They are written in lower case, white space as blanks; `out` has room for all sixteen.
 // space: the byte before was white space.
-size_t normalize_eight(const char* in, char* out, bool& space) {
-  uint64_t bytes;
-  std::memcpy(&bytes, in, 8);
-  const uint64_t beyond = bytes & kTops;
-  bytes &= ~kTops;  // so that no byte's sum reaches the next
-  const uint64_t control = at_least(bytes, '\t') & ~at_least(bytes, '\r' + 1);
-  const uint64_t spaces = control | (at_least(bytes, ' ') & ~at_least(bytes, ' ' + 1));
-  const uint64_t stops = beyond | (spaces & (spaces << 8 | (space ? 0x80 : 0)));
-  const uint64_t upper = at_least(bytes, 'A') & ~at_least(bytes, 'Z' + 1);
-  bytes = (bytes & ~((control >> 7) * 0xFF)) | control >> 2 | upper >> 2;  // bit 5 makes a blank of 0, a small letter of a capital
-  std::memcpy(out, &bytes, 8);
-  const size_t taken = stops ? static_cast<size_t>(std::countr_zero(stops)) / 8 : 8;
-  if (taken) space = spaces >> (8 * taken - 1) & 1;
+size_t normalize_sixteen(const char* in, char* out, bool& space) {
+  const __m128i bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(in));
+  auto between = [&](char low, char high) {  // bytes that are not ASCII are negative
+    return _mm_and_si128(_mm_cmpgt_epi8(bytes, _mm_set1_epi8(static_cast<char>(low - 1))), _mm_cmplt_epi8(bytes, _mm_set1_epi8(static_cast<char>(high + 1))));
+  };
+  const __m128i blanks = _mm_or_si128(between('\t', '\r'), _mm_cmpeq_epi8(bytes, _mm_set1_epi8(' ')));
+  const __m128i lowered = _mm_or_si128(bytes, _mm_and_si128(between('A', 'Z'), _mm_set1_epi8(0x20)));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm_or_si128(_mm_andnot_si128(blanks, lowered), _mm_and_si128(blanks, _mm_set1_epi8(' '))));
+  const auto spaces = static_cast<unsigned>(_mm_movemask_epi8(blanks));
+  const unsigned stops = static_cast<unsigned>(_mm_movemask_epi8(bytes)) | (spaces & (spaces << 1 | (space ? 1u : 0u)));
+  const auto taken = static_cast<size_t>(std::countr_zero(stops | 1u << 16));
+  if (taken) space = spaces >> (taken - 1) & 1;
   return taken;
 }
+#endif
 
 bool continues(char byte) { return (static_cast<unsigned char>(byte) & 0xC0) == 0x80; }
 
-// U+0800 to U+0FFF and U+3000 to U+9FFF (Indic scripts, Thai, Japanese, Chinese) have no capitals, and one white space.
-bool is_caseless(std::string_view text, size_t i) {
-  const auto lead = static_cast<unsigned char>(text[i]);
-  if ((lead != 0xE0 && (lead < 0xE3 || lead > 0xE9)) || i + 3 > text.size() || !continues(text[i + 1]) || !continues(text[i + 2])) return false;
-  const auto second = static_cast<unsigned char>(text[i + 1]);
-  return lead == 0xE0 ? second >= 0xA0 : lead != 0xE3 || second != 0x80 || static_cast<unsigned char>(text[i + 2]) != 0x80;
+// Of the code points of three bytes: whether they stay as they are, being neither white space nor capitals.
+const std::vector<bool>& plain_three_bytes() {
+  static const auto table = [] {
+    std::vector<bool> out(0x10000);
+    for (char32_t c = 0x800; c < 0x10000; ++c)
+      out[c] = (c < 0xD800 || c > 0xDFFF) && base::char_class(c) != base::CharClass::kSpace && base::to_lower(c) == c;
+    return out;
+  }();
+  return table;
 }
 
 // Of code points below U+0800: the UTF-8 of its lower case; empty for white space.
@@ -71,18 +74,23 @@ void append_normalized(std::string& out, std::string_view text) {
   const size_t start = out.size();
   // Lower-casing may lengthen a code point by a byte (U+023A is 2 bytes, its lower case 3), so room is
   // kept for the next code point, not for the whole text.
-  out.resize(start + text.size() + 8);
+  constexpr size_t kSlack = 16;  // what is written at once
+  out.resize(start + text.size() + kSlack);
   size_t n = start;
   bool space = true;  // also drops leading white space
   std::string lowered;
   const auto& two_bytes = lowered_two_bytes();
+  const auto& plain = plain_three_bytes();
   for (size_t i = 0; i < text.size();) {
-    if (i + 8 <= text.size()) {
-      const size_t taken = normalize_eight(text.data() + i, out.data() + n, space);
-      i += taken, n += taken;
-      if (taken == 8) continue;
-    }
     auto c = static_cast<unsigned char>(text[i]);
+#if defined(__SSE2__)
+    if (c < 0x80 && i + 16 <= text.size()) {
+      const size_t taken = normalize_sixteen(text.data() + i, out.data() + n, space);
+      i += taken, n += taken;
+      if (taken == 16) continue;
+      c = static_cast<unsigned char>(text[i]);
+    }
+#endif
     if (c < 0x80) {
       if (space && is_ascii_space(c)) {  // an indentation
         while (i < text.size() && is_ascii_space(static_cast<unsigned char>(text[i]))) ++i;
@@ -93,13 +101,14 @@ void append_normalized(std::string& out, std::string_view text) {
       ++i;
       continue;
     }
-    if (is_caseless(text, i)) {
+    if ((c & 0xF0) == 0xE0 && i + 3 <= text.size() && continues(text[i + 1]) && continues(text[i + 2]) &&
+        plain[static_cast<size_t>(c & 0x0F) << 12 | static_cast<size_t>(text[i + 1] & 0x3F) << 6 | (text[i + 2] & 0x3F)]) {
       std::memcpy(out.data() + n, text.data() + i, 3);
       i += 3, n += 3;
       space = false;
       continue;
     }
-    if (n + (text.size() - i) + 8 > out.size()) out.resize(out.size() + out.size() / 2 + 16);
+    if (n + (text.size() - i) + kSlack > out.size()) out.resize(out.size() + out.size() / 2 + 16);
     if (c >= 0xC2 && c < 0xE0 && i + 1 < text.size() && continues(text[i + 1])) {
       const Lowered& low = two_bytes[static_cast<size_t>(c & 0x1F) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3F)];
       std::memcpy(out.data() + n, low.length ? low.bytes : " ", low.length ? 3 : 1);
@@ -127,7 +136,8 @@ void append_normalized(std::string& out, std::string_view text) {
 }
 
 uint64_t normalized_hash(std::string_view text, uint64_t seed) {
-  std::string normalized;
+  static thread_local std::string normalized;  // keeps its memory
+  normalized.clear();
   append_normalized(normalized, text);
   return base::hash64(normalized, seed);
 }

@@ -88,17 +88,18 @@ class Learner {
   // indexed ones are used up; then all are counted anew and the threshold is lowered.
   void learn() {
     while (model_.tokens.size() < vocab_size_) {
-      pairs_ = {};  // before the counts need the memory
+      pairs_ = {};
+      ::malloc_trim(0);  // what the words of merged pairs left in the heap, before the next index needs as much
       if (!index_frequent_pairs()) return;
       merge_indexed();
     }
   }
 
  private:
-  static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 32;
+  static constexpr int64_t kIndexAllBelow = 64, kThresholdStep = 16;
   // Walking through so many words takes several times as long as starting a thread.
   static constexpr size_t kWordsForAThread = 4096;
-  static constexpr size_t kGroupsAtOnce = 4;
+  static constexpr size_t kGroupsAtOnce = 2;
 
   struct Changes {
     NeighbourChanges left, right;  // pairs (neighbour, token) and (token, neighbour)
@@ -285,7 +286,6 @@ class Learner {
 }  // namespace
 
 void learn_merges(Model& model, PieceCounts counts, const TrainOptions& options) {
-  ::malloc_trim(0);  // what reading and counting left in the heap, before the words and the index need as much
   Learner(model, Words(std::move(counts), model), options).learn();
 }
 

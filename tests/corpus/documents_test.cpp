@@ -213,7 +213,7 @@ std::string plainly_normalized(std::string_view text) {
   return out;
 }
 
-TEST(NormalizedText, EightBytesAtATimeGiveWhatOneDoes) {
+TEST(NormalizedText, SixteenBytesAtATimeGiveWhatOneDoes) {
   base::Random random(3, "normalize");
   const std::vector<std::string> parts = {"A", "z", "@", "[", "`", "{", "0", " ", " ", "\t", "\r", "\n", "\x0E", "\x08", "\x1F", "!", "\xC3\x89", "\xC2\xA0", "\xE3\x80\x80", "\xE3\x80\x81", "\xE4\xB8\xAD", "\xE0\xB8\x81", "\xE0\x80\x80", "\xE3\x80", "\xD0\x9F", "\xC8\xBA", "\xC4\xB0", "\xE1\x9A\x80", "\xE2\x92\xB6", "\xF0\x90\x90\x80", "\xC3", "\xFF", "\x7F", "words of usual length "};
   for (int round = 0; round < 20000; ++round) {

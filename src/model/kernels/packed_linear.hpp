@@ -1,11 +1,11 @@
 // Linear layers of a decoding step, whose few rows would not repay the packing of the weight each time: it is packed once.
 // An element is the same sum as in `product`, whatever the rows beside it.
 
-// The weight in panels of outputs, each [depth, kPanel].
+// The weight in panels of outputs, each [depth, kPanel]. By the calling thread alone: it may be another than the one that
+// decodes, and with two teams on the cores the threads of both would sleep between any two loops.
 template <typename T>
 static void pack_weight(Matrix<const T> weight, T* packed) {
   constexpr int64_t kWidth = kPanel<T>;
-#pragma omp parallel for schedule(static)
   for (int64_t first = 0; first < weight.rows; first += kWidth)
     pack_panel<T, kWidth>(weight.row(first), weight.ld, 1, min_of(kWidth, weight.rows - first), weight.columns,
                           packed + first * weight.columns);
