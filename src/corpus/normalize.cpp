@@ -101,35 +101,44 @@ void append_normalized(std::string& out, std::string_view text) {
       ++i;
       continue;
     }
-    if ((c & 0xF0) == 0xE0 && i + 3 <= text.size() && continues(text[i + 1]) && continues(text[i + 2]) &&
-        plain[static_cast<size_t>(c & 0x0F) << 12 | static_cast<size_t>(text[i + 1] & 0x3F) << 6 | (text[i + 2] & 0x3F)]) {
-      std::memcpy(out.data() + n, text.data() + i, 3);
-      i += 3, n += 3;
-      space = false;
-      continue;
+    // Letters beyond ASCII seldom stand alone.
+    for (; i < text.size() && (c = static_cast<unsigned char>(text[i])) >= 0x80;) {
+      if ((c & 0xF0) == 0xE0 && i + 3 <= text.size() && continues(text[i + 1]) && continues(text[i + 2]) &&
+          plain[static_cast<size_t>(c & 0x0F) << 12 | static_cast<size_t>(text[i + 1] & 0x3F) << 6 | (text[i + 2] & 0x3F)]) {
+        std::memcpy(out.data() + n, text.data() + i, 3);
+        i += 3, n += 3;
+        space = false;
+        continue;
+      }
+      if (n + (text.size() - i) + kSlack > out.size()) out.resize(out.size() + out.size() / 2 + kSlack);
+      if (c >= 0xC2 && c < 0xE0 && i + 1 < text.size() && continues(text[i + 1])) {
+        const Lowered& low = two_bytes[static_cast<size_t>(c & 0x1F) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3F)];
+        i += 2;
+        if (low.length > 0) {
+          std::memcpy(out.data() + n, &low, sizeof low);  // what is behind the letter is written over
+          n += low.length;
+          space = false;
+          continue;
+        }
+        out[n] = ' ';
+        n += !space;
+        space = true;
+        continue;
+      }
+      const base::CodePoint point = base::decode_utf8(text, i);
+      if (point.valid && base::char_class(point.value) == base::CharClass::kSpace) {
+        out[n] = ' ';
+        n += !space;
+        space = true;
+      } else {
+        lowered.clear();
+        if (point.valid) base::append_utf8(lowered, base::to_lower(point.value));
+        else lowered.assign(text.substr(i, point.length));
+        for (char byte : lowered) out[n++] = byte;
+        space = false;
+      }
+      i += point.length;
     }
-    if (n + (text.size() - i) + kSlack > out.size()) out.resize(out.size() + out.size() / 2 + 16);
-    if (c >= 0xC2 && c < 0xE0 && i + 1 < text.size() && continues(text[i + 1])) {
-      const Lowered& low = two_bytes[static_cast<size_t>(c & 0x1F) << 6 | (static_cast<unsigned char>(text[i + 1]) & 0x3F)];
-      std::memcpy(out.data() + n, low.length ? low.bytes : " ", low.length ? 3 : 1);
-      n += low.length ? low.length : !space;
-      space = low.length == 0;
-      i += 2;
-      continue;
-    }
-    const base::CodePoint point = base::decode_utf8(text, i);
-    if (point.valid && base::char_class(point.value) == base::CharClass::kSpace) {
-      out[n] = ' ';
-      n += !space;
-      space = true;
-    } else {
-      lowered.clear();
-      if (point.valid) base::append_utf8(lowered, base::to_lower(point.value));
-      else lowered.assign(text.substr(i, point.length));
-      for (char byte : lowered) out[n++] = byte;
-      space = false;
-    }
-    i += point.length;
   }
   if (n > start && space) --n;
   out.resize(n);

@@ -18,6 +18,13 @@ namespace picochat::model {
 
 using base::require;
 
+namespace {
+
+// Tokens as a cache holds them: whole steps.
+int64_t in_cache_steps(int64_t tokens) { return (tokens + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep; }
+
+}  // namespace
+
 struct Decoder::State {
   Config config;
   at::Tensor parameters;
@@ -54,7 +61,7 @@ Weights Decoder::State::pack_matrices() const {
 }
 
 void Decoder::State::take(Arena& arena) {
-  const int64_t capacity = (max_length + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep;
+  const int64_t capacity = in_cache_steps(max_length);
   all = take_buffers(config, arena, tokens_at_once(), {.on_device = on_device});
   keys.clear();
   values.clear();
@@ -185,8 +192,7 @@ void Decoder::truncate(int64_t row, int64_t length) {
 
 void Decoder::copy_row(int64_t from, int64_t to) {
   State& s = *state_;
-  const int64_t length = s.lengths.at(static_cast<size_t>(from));
-  const int64_t copied = (length + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep;
+  const int64_t length = s.lengths.at(static_cast<size_t>(from)), copied = in_cache_steps(length);
   s.lengths.at(static_cast<size_t>(to)) = length;
   if (from == to) return;
   for (auto* cache : {&s.keys, &s.values})
