@@ -244,6 +244,8 @@ nlohmann::json parse_file(std::string_view text, const std::string& where) {
     size_t at = std::min(error.byte, text.size());
     auto line = 1 + std::count(text.begin(), text.begin() + static_cast<ptrdiff_t>(at), '\n');
     Reader(cat(where, ":", line)).refuse("the tokenizer file is not valid JSON", "", at == text.size() ? "it ends too early" : "");
+  } catch (const nlohmann::json::out_of_range&) {  // "1e999": the grammar allows it, no double holds it
+    Reader(where).refuse("the tokenizer file is not valid JSON", "", "a number is too large");
   }
 }
 

@@ -46,6 +46,7 @@ TEST(TokenizerFile, RewrittenByAnotherProgramItStillLoads) {
 TEST(TokenizerFile, NotJson) {
   EXPECT_THAT(refusal(""), HasSubstr("not valid JSON"));
   EXPECT_THAT(refusal("{\"version\": "), HasSubstr("not valid JSON"));
+  EXPECT_THAT(refusal("{\"version\": 1e999}"), HasSubstr("not valid JSON"));
   EXPECT_THAT(refusal("[1, 2]"), HasSubstr("not a JSON object"));
   EXPECT_THAT(refusal("{}"), HasSubstr("\"model\" is missing"));
   EXPECT_THAT(refusal("{\"model\": 7}"), HasSubstr("\"model\" has the wrong type"));
