@@ -25,8 +25,6 @@ std::string_view chat_template() {
          "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% else %}{{ '<eos>' }}{% endif %}";
 }
 
-std::string special_tokens_map() { return base::dump(special_tokens()) + "\n"; }
-
 std::string tokenizer_config(int64_t model_max_length) {
   Json config = special_tokens();
   config.update({{"tokenizer_class", "PreTrainedTokenizerFast"}, {"model_max_length", model_max_length}, {"padding_side", "left"},
@@ -48,7 +46,7 @@ std::string tiktoken_ranks(const Tokenizer& tokenizer) {
 std::vector<NamedFile> hub_files(const Tokenizer& tokenizer, int64_t model_max_length) {
   std::vector<NamedFile> files = {{"tokenizer.json", tokenizer.to_json()},
                                   {"tokenizer_config.json", tokenizer_config(model_max_length)},
-                                  {"special_tokens_map.json", special_tokens_map()},
+                                  {"special_tokens_map.json", base::dump(special_tokens()) + "\n"},
                                   {"chat_template.jinja", std::string(chat_template())}};
   if (auto model = sentencepiece_model(tokenizer); !model.empty()) files.push_back({"tokenizer.model", std::string(model)});
   return files;

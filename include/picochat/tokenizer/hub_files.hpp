@@ -15,9 +15,6 @@ std::string_view chat_template();
 // tokenizer_config.json: AutoTokenizer then has the special tokens and the chat template.
 std::string tokenizer_config(int64_t model_max_length);
 
-// special_tokens_map.json, which older programs read.
-std::string special_tokens_map();
-
 // tokenizer.tiktoken: a line "base64 rank" for each ordinary token; the rank is the id less the eight special
 // tokens. Usage error for types that tiktoken has no model of (only bpe with the split pattern has one).
 std::string tiktoken_ranks(const Tokenizer& tokenizer);

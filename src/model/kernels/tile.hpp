@@ -18,7 +18,7 @@ struct TileVector {
 static inline int64_t round_up(int64_t count, int64_t multiple) { return blocks_of(count, multiple) * multiple; }
 
 // The element (row, step) of A is a[row * a_row + step * a_step]; rows of B are b_step apart.
-template <typename T, int kVectors, int kRows = kTileRows>
+template <typename T, int kVectors, int kRows>
 static inline void tile(int64_t depth, const T* __restrict a, int64_t a_row, int64_t a_step, const T* __restrict b,
                         int64_t b_step, T* __restrict c, int64_t ldc, bool add) {
   typedef typename TileVector<T>::Vector Vector;
@@ -50,6 +50,18 @@ static inline void tile(int64_t depth, const T* __restrict a, int64_t a_row, int
   }
 }
 
+// The tile of so many vectors, at most kTileVectors.
+template <typename T, int kRows>
+static inline void tile_of(int64_t vectors, int64_t depth, const T* a, int64_t a_row, int64_t a_step, const T* b,
+                           int64_t b_step, T* c, int64_t ldc, bool add) {
+  if (vectors == 3)
+    tile<T, 3, kRows>(depth, a, a_row, a_step, b, b_step, c, ldc, add);
+  else if (vectors == 2)
+    tile<T, 2, kRows>(depth, a, a_row, a_step, b, b_step, c, ldc, add);
+  else
+    tile<T, 1, kRows>(depth, a, a_row, a_step, b, b_step, c, ldc, add);
+}
+
 // rows is rounded up to kTileRows and columns to the lanes of a vector: the memory must be there.
 template <typename T>
 static void tile_product(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, int64_t a_step,
@@ -57,16 +69,8 @@ static void tile_product(int64_t rows, int64_t columns, int64_t depth, const T* 
   constexpr int64_t kLanes = TileVector<T>::kLanes;
   for (int64_t column = 0; column < columns; column += kTileVectors * kLanes) {
     const int64_t vectors = min_of(kTileVectors, blocks_of(columns - column, kLanes));
-    for (int64_t row = 0; row < rows; row += kTileRows) {
-      const T* left = a + row * a_row;
-      T* to = c + row * ldc + column;
-      if (vectors == 3)
-        tile<T, 3>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
-      else if (vectors == 2)
-        tile<T, 2>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
-      else
-        tile<T, 1>(depth, left, a_row, a_step, b + column, b_step, to, ldc, add);
-    }
+    for (int64_t row = 0; row < rows; row += kTileRows)
+      tile_of<T, kTileRows>(vectors, depth, a + row * a_row, a_row, a_step, b + column, b_step, c + row * ldc + column, ldc, add);
   }
 }
 
@@ -102,17 +106,6 @@ static inline void pack_rows(Matrix<const T> x, int64_t first, int64_t count, in
   }
 }
 
-template <typename T, int kRows>
-static inline void narrow_tile(int64_t vectors, int64_t depth, const T* a, int64_t a_row, const T* panel, T* c, int64_t ldc,
-                               bool add) {
-  if (vectors == 3)
-    tile<T, 3, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
-  else if (vectors == 2)
-    tile<T, 2, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
-  else
-    tile<T, 1, kRows>(depth, a, a_row, 1, panel, kPanel<T>, c, ldc, add);
-}
-
 // tile_product of any number of rows with one panel: none is computed that is not there, and each element is the same sum
 // whatever the rows beside it. columns is rounded up to the lanes of a vector.
 template <typename T>
@@ -120,15 +113,12 @@ static inline void few_rows_product(int64_t rows, int64_t columns, int64_t depth
                                     T* c, int64_t ldc, bool add) {
   const int64_t vectors = blocks_of(columns, TileVector<T>::kLanes);
   int64_t r = 0;
-  for (; r + kTileRows <= rows; r += kTileRows)
-    narrow_tile<T, kTileRows>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
-  if (kTileRows > 4 && r + 4 <= rows) {
-    narrow_tile<T, 4>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
-    r += 4;
-  }
-  if (r + 2 <= rows) {
-    narrow_tile<T, 2>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
-    r += 2;
-  }
-  if (r < rows) narrow_tile<T, 1>(vectors, depth, a + r * a_row, a_row, panel, c + r * ldc, ldc, add);
+  const auto next = [&]<int kRows>() {
+    tile_of<T, kRows>(vectors, depth, a + r * a_row, a_row, 1, panel, kPanel<T>, c + r * ldc, ldc, add);
+    r += kRows;
+  };
+  while (r + kTileRows <= rows) next.template operator()<kTileRows>();
+  if (kTileRows > 4 && r + 4 <= rows) next.template operator()<4>();
+  if (r + 2 <= rows) next.template operator()<2>();
+  if (r < rows) next.template operator()<1>();
 }

@@ -23,8 +23,8 @@ namespace picochat::model::ops {
 using at::Tensor;
 using kernels::ActivationKind;
 using kernels::CachedSequence;
-using kernels::kCacheStep;
 using kernels::DropoutMask;
+using kernels::kCacheStep;
 using kernels::NormKind;
 
 struct Norm {
