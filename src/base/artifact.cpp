@@ -12,11 +12,14 @@ constexpr const char* kRemedy = "this copy is damaged: restore it from a good on
 
 }  // namespace
 
-Digest write_manifest(FileSystem& files, const Path& folder, const std::string& kind) {
+Digest write_manifest(FileSystem& files, const Path& folder, const std::string& kind, const std::map<std::string, Digest>& known) {
   Json manifest{{"kind", kind}, {"files", Json::object()}};
   const auto paths = list_files(folder);
   std::vector<Digest> digests(paths.size());
-  parallel_for(paths.size(), [&](size_t i) { digests[i] = sha256_file(folder / paths[i]); });
+  parallel_for(paths.size(), [&](size_t i) {
+    const auto found = known.find(paths[i].generic_string());
+    digests[i] = found == known.end() ? sha256_file(folder / paths[i]) : found->second;
+  });
   for (size_t i = 0; i < paths.size(); ++i)
     manifest["files"][paths[i].generic_string()] = {{"bytes", std::filesystem::file_size(folder / paths[i])}, {"sha256", digests[i].hex()}};
   const std::string text = dump(manifest) + "\n";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 
 #include "picochat/base/console.hpp"
 #include "picochat/base/error.hpp"
@@ -28,12 +29,13 @@ class ShardWriter {
 
   void add(std::span<const tokenizer::TokenId> tokens) {
     if (!file_) file_ = files_.create(folder_ / shard_name(static_cast<int64_t>(sizes_.size())));
+    std::string_view bytes(reinterpret_cast<const char*>(tokens.data()), tokens.size() * 4);
     if (token_bytes_ == 2) {
       narrow_.assign(tokens.begin(), tokens.end());
-      file_->append({reinterpret_cast<const char*>(narrow_.data()), narrow_.size() * 2});
-    } else {
-      file_->append({reinterpret_cast<const char*>(tokens.data()), tokens.size() * 4});
+      bytes = {reinterpret_cast<const char*>(narrow_.data()), narrow_.size() * 2};
     }
+    file_->append(bytes);
+    digest_.update(bytes);  // while they are in the cache
     in_shard_ += static_cast<int64_t>(tokens.size());
     total_ += static_cast<int64_t>(tokens.size());
     if (in_shard_ >= shard_tokens_) close();
@@ -45,10 +47,12 @@ class ShardWriter {
     file_->sync();
     file_->close();
     file_.reset();
+    digests_.emplace(shard_name(static_cast<int64_t>(sizes_.size())), std::exchange(digest_, {}).finish());
     sizes_.push_back(std::exchange(in_shard_, 0));
   }
   int64_t total() const { return total_; }
   const std::vector<int64_t>& sizes() const { return sizes_; }
+  const std::map<std::string, base::Digest>& digests() const { return digests_; }
 
  private:
   base::FileSystem& files_;
@@ -57,6 +61,8 @@ class ShardWriter {
   int64_t shard_tokens_, in_shard_ = 0, total_ = 0;
   std::unique_ptr<base::WritableFile> file_;
   std::vector<int64_t> sizes_;
+  base::Sha256 digest_;  // of the open shard
+  std::map<std::string, base::Digest> digests_;
   std::vector<uint16_t> narrow_;
 };
 
@@ -104,7 +110,7 @@ base::Digest build_token_shards(base::FileSystem& files, const Path& folder, con
     file->append(base::dump(info) + "\n");
     file->sync();
     file->close();
-    digest = base::write_manifest(files, temporary, kShardsKind);
+    digest = base::write_manifest(files, temporary, kShardsKind, writer.digests());
     progress.finish();
   });
   return digest;

@@ -3,6 +3,7 @@
 
 #include "corpus/corpus_test_util.hpp"
 #include "corpus/cursor.hpp"
+#include "corpus/normalize.hpp"
 #include "picochat/base/random.hpp"
 #include "picochat/base/unicode.hpp"
 
@@ -213,15 +214,36 @@ std::string plainly_normalized(std::string_view text) {
   return out;
 }
 
-TEST(NormalizedText, SixteenBytesAtATimeGiveWhatOneDoes) {
+void expect_as_plainly(const std::string& text) {
+  const std::string expected = plainly_normalized(text);
+  for (const auto normalizer : normalizers()) {
+    std::string room(room_for_normalized(text.size()), '?');
+    room.resize(normalizer(text, room.data()));
+    ASSERT_EQ(room, expected) << ::testing::PrintToString(text);
+  }
+}
+
+TEST(NormalizedText, ManyBytesAtATimeGiveWhatOneDoes) {
   base::Random random(3, "normalize");
-  const std::vector<std::string> parts = {"A", "z", "@", "[", "`", "{", "0", " ", " ", "\t", "\r", "\n", "\x0E", "\x08", "\x1F", "!", "\xC3\x89", "\xC2\xA0", "\xE3\x80\x80", "\xE3\x80\x81", "\xE4\xB8\xAD", "\xE0\xB8\x81", "\xE0\x80\x80", "\xE3\x80", "\xD0\x9F", "\xC8\xBA", "\xC4\xB0", "\xE1\x9A\x80", "\xE2\x92\xB6", "\xF0\x90\x90\x80", "\xC3", "\xFF", "\x7F", "words of usual length "};
+  const std::vector<std::string> parts = {"A", "z", "@", "[", "`", "{", "0", " ", " ", "\t", "\r", "\n", "\x0E", "\x08", "\x1F", "!", "\xC3\x89", "\xC2\xA0", "\xE3\x80\x80", "\xE3\x80\x81", "\xE4\xB8\xAD", "\xE0\xB8\x81", "\xE0\x80\x80", "\xE3\x80", "\xD0\x9F", "\xC8\xBA", "\xC4\xB0", "\xE1\x9A\x80", "\xE2\x92\xB6", "\xF0\x90\x90\x80", "\xC3", "\xFF", "\x7F", "words of usual length ", "\xD0\x9F\xD1\x80 \xD0\xB8", "A LINE THAT IS LONGER THAN ONE STEP OF IT"};
   for (int round = 0; round < 20000; ++round) {
     std::string text, out = "before";
     for (uint64_t n = random.below(40); n > 0; --n) text += parts[random.below(parts.size())];
+    expect_as_plainly(text);
     append_normalized(out, text);
-    ASSERT_EQ(out, "before" + plainly_normalized(text)) << ::testing::PrintToString(text);
+    ASSERT_EQ(out, "before" + plainly_normalized(text));
   }
+}
+
+TEST(NormalizedText, EveryCodePointInALongText) {
+  std::string text;
+  for (char32_t c = 0; c < 0x110000; ++c) {
+    if (c >= 0xD800 && c <= 0xDFFF) continue;
+    base::append_utf8(text, c);
+    if (c % 3 == 0) text += c % 2 ? " A" : "\xE4\xB8\xAD ";
+    if (c % 997 == 0) expect_as_plainly(std::exchange(text, {}));
+  }
+  expect_as_plainly(text);
 }
 
 TEST(NormalizedText, CaseAndWhiteSpaceDoNotMatterInAnyScript) {

@@ -3,6 +3,9 @@
 // the artifact. Neither holds a time, a host or a path outside the folder.
 #pragma once
 
+#include <map>
+#include <string>
+
 #include "picochat/base/digest.hpp"
 #include "picochat/base/file_system.hpp"
 
@@ -10,8 +13,9 @@ namespace picochat::base {
 
 inline constexpr const char* kManifestFile = "manifest.json";
 
-// Digests every file under `folder` and writes its manifest.json (synced). `kind` says what it is.
-Digest write_manifest(FileSystem& files, const Path& folder, const std::string& kind);
+// Digests every file under `folder` and writes its manifest.json (synced). `kind` says what it is; `known` holds the
+// digests, by name, of files that were digested while they were written.
+Digest write_manifest(FileSystem& files, const Path& folder, const std::string& kind, const std::map<std::string, Digest>& known = {});
 
 // Reads and checks everything; BadInput naming the missing, altered or unknown file.
 Digest verify_artifact(const Path& folder, const std::string& kind);
