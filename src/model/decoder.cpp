@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -19,6 +20,9 @@ namespace picochat::model {
 using base::require;
 
 namespace {
+
+constexpr size_t kViews = 64;     // sets of views that are kept
+constexpr size_t kFewRows = 256;  // of a prompt; a longer one repays the packing of the weights
 
 // Tokens as a cache holds them: whole steps.
 int64_t in_cache_steps(int64_t tokens) { return (tokens + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep; }
@@ -38,8 +42,7 @@ struct Decoder::State {
   std::vector<at::Tensor> keys, values;
   std::vector<int64_t> lengths;
 
-  int64_t tokens = -1;  // of `current`, views made for the last pass
-  Buffers current;
+  std::map<int64_t, Buffers> views;  // of `all`, for passes of so many tokens
 
   int64_t tokens_at_once() const { return std::max(max_rows, max_length); }
 
@@ -101,10 +104,11 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
       positions.push_back(static_cast<int32_t>(cached + i));
     }
   }
-  if (tokens != static_cast<int64_t>(ids.size())) {
-    tokens = static_cast<int64_t>(ids.size());
-    current = first_rows(all, tokens);
-  }
+  const auto tokens = static_cast<int64_t>(ids.size());
+  if (views.size() > kViews) views.clear();
+  auto found = views.find(tokens);
+  if (found == views.end()) found = views.emplace(tokens, first_rows(all, tokens)).first;
+  const Buffers& current = found->second;
   DeviceArrays arrays{.tokens = ids.data(), .positions = positions.data()};
   if (staged) arrays = staged->upload({.rows = 1, .length = tokens, .tokens = ids.data()}, positions);
   const CacheContext cache{sequences, keys, values, few_rows};
@@ -125,7 +129,7 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
 
 // A prompt runs by itself: its result cannot depend on the other rows, and it is long enough to fill the products.
 void Decoder::State::prefill(const Append& item, float* logits, Logits which) {
-  at::Tensor x = run({&item, 1}, false);
+  at::Tensor x = run({&item, 1}, !on_device && item.tokens.size() <= kFewRows);
   if (which == Logits::kLastToken) x = x.narrow(0, x.size(0) - 1, 1);
   const bool one = x.size(0) == 1;
   head_logits(config, *ops, one ? packed : weights, x, all.head, logits, one);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <vector>
 
+#include "model/kernels/table.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/random.hpp"
 #include "picochat/base/text.hpp"
@@ -62,13 +63,8 @@ std::vector<Candidate> candidates_of(std::span<const float> logits, const Sampli
     threshold = kth_largest(logits, static_cast<size_t>(options.top_k));
   std::vector<Candidate> candidates;
   candidates.reserve(logits.size());
-  bool all_numbers = true;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    all_numbers = all_numbers && !std::isnan(logits[i]);
+  for (size_t i = 0; i < logits.size(); ++i)
     if (!(logits[i] < threshold)) candidates.push_back({logits[i], static_cast<TokenId>(i)});
-  }
-  if (!all_numbers) throw base::internal_error("logits are not numbers: the model has diverged");
-  base::require(!candidates.empty(), "there is a token to choose from");
   return candidates;
 }
 
@@ -99,20 +95,40 @@ double uniform_draw(uint64_t seed, uint64_t sequence, uint64_t position) {
   return static_cast<double>((static_cast<uint64_t>(bits[1]) << 32 | bits[0]) >> 11) * 0x1.0p-53;
 }
 
+// The first index at which the weights, added up, exceed `left`, which becomes what is left for it; the last with a weight when rounding leaves none.
+template <typename T>
+size_t pick(std::span<const T> weights, double& left) {
+  size_t last = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    if (weights[i] == 0) continue;
+    last = i;
+    if (left < weights[i]) break;
+    left -= weights[i];
+  }
+  return last;
+}
+
 TokenId draw(const std::vector<Candidate>& candidates, double uniform) {
   double largest = -INFINITY, total = 0;
   for (const Candidate& c : candidates) largest = std::max(largest, c.logit);
-  for (const Candidate& c : candidates) total += std::exp(c.logit - largest);
+  std::vector<double> weights;
+  weights.reserve(candidates.size());
+  for (const Candidate& c : candidates) total += weights.emplace_back(std::exp(c.logit - largest));
   double left = uniform * total;
-  const Candidate* last = nullptr;
-  for (const Candidate& c : candidates) {
-    const double weight = std::exp(c.logit - largest);
-    if (weight == 0) continue;
-    last = &c;
-    if (left < weight) return c.token;
-    left -= weight;
-  }
-  return last->token;  // rounding at the very end of the range
+  return candidates[pick<double>(weights, left)].token;
+}
+
+// Of all tokens, none of them moved: what most requests ask for, and as long as a step of a small model were it done like the rest.
+TokenId draw_from_all(std::span<const float> logits, float largest, double temperature, double uniform) {
+  constexpr auto kBlock = static_cast<size_t>(kernels::kSamplingBlock);
+  static thread_local std::vector<float> weights;
+  static thread_local std::vector<double> sums;
+  weights.resize(logits.size());
+  sums.resize((logits.size() + kBlock - 1) / kBlock);
+  const auto scale = static_cast<float>(std::min(1 / temperature, 1e30));
+  double left = uniform * kernels::sampling_table().weights(logits.data(), static_cast<int64_t>(logits.size()), largest, scale, weights.data(), sums.data());
+  const size_t first = pick<double>(sums, left) * kBlock;
+  return static_cast<TokenId>(first + pick(std::span<const float>(weights).subspan(first, std::min(kBlock, logits.size() - first)), left));
 }
 
 }  // namespace
@@ -131,6 +147,14 @@ void SamplingOptions::validate(const std::string& where) const {
 
 TokenId sample(std::span<const float> logits, std::span<const TokenId> context, const SamplingOptions& options,
                uint64_t sequence, uint64_t position) {
+  base::require(!logits.empty(), "there is a token to choose from");
+  const float largest = kernels::sampling_table().largest(logits.data(), static_cast<int64_t>(logits.size()));
+  if (std::isnan(largest)) throw base::internal_error("logits are not numbers: the model has diverged");
+  if (options.repetition_penalty == 1) {
+    if (options.temperature == 0) return static_cast<TokenId>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
+    const bool keeps_all = (options.top_k <= 0 || static_cast<size_t>(options.top_k) >= logits.size()) && options.top_p >= 1;
+    if (keeps_all && std::isfinite(largest)) return draw_from_all(logits, largest, options.temperature, uniform_draw(options.seed, sequence, position));
+  }
   std::vector<Candidate> candidates = candidates_of(logits, options);
   penalise_repetition(candidates, context, options.repetition_penalty);
   if (options.temperature == 0) return std::min_element(candidates.begin(), candidates.end(), likelier)->token;
@@ -140,6 +164,17 @@ TokenId sample(std::span<const float> logits, std::span<const TokenId> context, 
   if (options.top_k > 0) std::sort(candidates.begin(), candidates.end(), likelier);
   keep_top_p(candidates, options.top_p);
   return draw(candidates, uniform_draw(options.seed, sequence, position));
+}
+
+void sample_each(std::span<Draw> draws) {
+#pragma omp parallel for schedule(static) if (draws.size() > 1)
+  for (Draw& draw : draws) {
+    try {
+      draw.token = sample(draw.logits, draw.context, draw.options, draw.sequence, draw.position);
+    } catch (const std::exception& error) {
+      draw.error = error.what();
+    }
+  }
 }
 
 }  // namespace picochat::model

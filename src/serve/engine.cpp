@@ -50,7 +50,8 @@ struct Engine::State {
   void drop_unwanted();
   void step();
   void recompute();
-  void give_logits(std::list<Active>::iterator active, std::span<const float> values);
+  using Drawing = std::pair<std::list<Active>::iterator, std::span<const float>>;  // who draws a token from which logits
+  void draw(std::span<const Drawing> drawings);
   void end(std::list<Active>::iterator active);
   void fail_all(const std::string& error);
 
@@ -159,7 +160,7 @@ void Engine::State::step() {
       const auto scores = std::span<const float>(logits).first(tokens.size() * vocab);
       sequence.score_prompt(scores, vocab);
       sequence.ran(tokens.size());
-      if (sequence.pending().empty()) give_logits(current, scores.last(vocab));
+      if (const Drawing one{current, scores.last(vocab)}; sequence.pending().empty()) draw({&one, 1});
     } else {
       items.push_back({current->row, tokens});
       owners.push_back(current);
@@ -167,10 +168,12 @@ void Engine::State::step() {
   }
   if (items.empty()) return;
   run(items, model::Decoder::Logits::kLastToken);
+  std::vector<Drawing> drawings;
   for (size_t i = 0; i < items.size(); ++i) {
     owners[i]->sequence.ran(items[i].tokens.size());
-    if (owners[i]->sequence.pending().empty()) give_logits(owners[i], std::span<const float>(logits).subspan(i * vocab, vocab));
+    if (owners[i]->sequence.pending().empty()) drawings.emplace_back(owners[i], std::span<const float>(logits).subspan(i * vocab, vocab));
   }
+  draw(drawings);
 }
 
 void Engine::State::recompute() {
@@ -184,17 +187,24 @@ void Engine::State::recompute() {
     transformer->logits(batch, model.parameters, all.data());
     if (sequence.scores_prompt()) sequence.score_prompt(all, vocab);
     sequence.ran(sequence.pending().size());
-    give_logits(current, std::span<const float>(all).last(vocab));
+    const Drawing one{current, std::span<const float>(all).last(vocab)};
+    draw({&one, 1});
   }
 }
 
-void Engine::State::give_logits(std::list<Active>::iterator current, std::span<const float> values) {
-  try {
-    if (current->sequence.advance(values)) return;
-  } catch (const std::exception& error) {
-    current->sequence.finish(FinishReason::kFailed, error.what());
+void Engine::State::draw(std::span<const Drawing> drawings) {
+  std::vector<model::Draw> draws;
+  for (const auto& [owner, values] : drawings) draws.push_back(owner->sequence.draw(values));
+  model::sample_each(draws);
+  for (size_t i = 0; i < draws.size(); ++i) {
+    const auto owner = drawings[i].first;
+    try {
+      if (owner->sequence.advance(draws[i])) continue;
+    } catch (const std::exception& error) {
+      owner->sequence.finish(FinishReason::kFailed, error.what());
+    }
+    end(owner);
   }
-  end(current);
 }
 
 void Engine::State::end(std::list<Active>::iterator current) {

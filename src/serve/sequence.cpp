@@ -40,12 +40,17 @@ void Sequence::score_prompt(std::span<const float> logits, size_t vocab) {
     state_.scored_prompt.push_back(score(logits.subspan(i * vocab, vocab), tokens_[cached_ + i + 1], request_.logprobs.value_or(0)));
 }
 
-bool Sequence::advance(std::span<const float> logits) {
+model::Draw Sequence::draw(std::span<const float> logits) const {
+  return {.logits = logits, .context = tokens_, .options = request_.sampling, .sequence = request_.stream, .position = state_.tokens.size()};
+}
+
+bool Sequence::advance(const model::Draw& drawn) {
   const auto made = static_cast<int64_t>(state_.tokens.size());
   if (made >= request_.max_new_tokens) return finish(FinishReason::kLength);  // only the prompt was asked for
-  const TokenId token = model::sample(logits, tokens_, request_.sampling, request_.stream, static_cast<uint64_t>(made));
+  if (!drawn.error.empty()) return finish(FinishReason::kFailed, drawn.error);
+  const TokenId token = drawn.token;
   if (made == 0) state_.first_token = base::monotonic_seconds();
-  if (request_.logprobs) state_.scored.push_back(score(logits, token, *request_.logprobs));
+  if (request_.logprobs) state_.scored.push_back(score(drawn.logits, token, *request_.logprobs));
   if (token < tokenizer::kSpecialTokens && request_.stop_at_end_token) return finish(FinishReason::kEnd);
   state_.tokens.push_back(token);
   tokens_.push_back(token);

@@ -35,6 +35,18 @@ TEST(Sampling, FrequenciesFollowTheSoftmax) {
   }
 }
 
+// Many tokens, most of them masked, in blocks without any weight too.
+TEST(Sampling, OfALargeVocabularyFrequenciesFollowTheSoftmaxAndMaskedTokensAreNeverDrawn) {
+  std::vector<float> logits(3001, -INFINITY);
+  for (size_t i : {0u, 5u, 63u, 64u, 700u, 1500u, 2999u, 3000u}) logits[i] = static_cast<float>(i % 7) * 0.5f;
+  double total = 0;
+  for (float logit : logits) total += std::exp(logit);
+  const auto found = frequencies(logits, {});
+  EXPECT_EQ(found.size(), 8u);
+  for (const auto& [token, frequency] : found) EXPECT_NEAR(frequency, std::exp(logits[token]) / total, 0.01) << token;
+  EXPECT_EQ(frequencies(logits, {.temperature = 1e-45}).size(), 1u) << "the likeliest alone";
+}
+
 TEST(Sampling, TopKKeepsTies) {
   const auto found = frequencies(kLogits, {.top_k = 1});
   EXPECT_EQ(found.size(), 2u);

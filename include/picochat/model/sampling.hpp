@@ -25,4 +25,17 @@ struct SamplingOptions {
 TokenId sample(std::span<const float> logits, std::span<const TokenId> context, const SamplingOptions& options,
                uint64_t sequence, uint64_t position);
 
+// A token to be drawn. What goes wrong with one is its own: `error` is what it was, else empty.
+struct Draw {
+  std::span<const float> logits;
+  std::span<const TokenId> context;
+  SamplingOptions options;
+  uint64_t sequence = 0, position = 0;
+  TokenId token = 0;
+  std::string error = {};
+};
+
+// sample() for each, on the compute threads.
+void sample_each(std::span<Draw> draws);
+
 }  // namespace picochat::model

@@ -10,16 +10,19 @@ namespace level_base {
 extern const Table<float> kFloatTable;
 extern const Table<double> kDoubleTable;
 extern const OptimizerTable kOptimizerTable;
+extern const SamplingTable kSamplingTable;
 }  // namespace level_base
 namespace level_v3 {
 extern const Table<float> kFloatTable;
 extern const Table<double> kDoubleTable;
 extern const OptimizerTable kOptimizerTable;
+extern const SamplingTable kSamplingTable;
 }  // namespace level_v3
 namespace level_v4 {
 extern const Table<float> kFloatTable;
 extern const Table<double> kDoubleTable;
 extern const OptimizerTable kOptimizerTable;
+extern const SamplingTable kSamplingTable;
 }  // namespace level_v4
 
 namespace {
@@ -62,6 +65,10 @@ const OptimizerTable& optimizer_table() {
   return level() == 4   ? level_v4::kOptimizerTable
          : level() == 3 ? level_v3::kOptimizerTable
                         : level_base::kOptimizerTable;
+}
+
+const SamplingTable& sampling_table() {
+  return level() == 4 ? level_v4::kSamplingTable : level() == 3 ? level_v3::kSamplingTable : level_base::kSamplingTable;
 }
 
 template <typename T>

@@ -130,6 +130,14 @@ struct OptimizerTable {
   void (*ema)(float decay, int64_t count, const float* values, float* average);
 };
 
+struct SamplingTable {
+  float (*largest)(const float* values, int64_t count);  // NaN when a value is NaN
+  // weights[i] = exp((values[i] - largest) * scale), 0 where that is below exp(-87); block_sums: their sums over kSamplingBlock
+  // values each. Returns the sum of block_sums.
+  double (*weights)(const float* values, int64_t count, float largest, float scale, float* weights, double* block_sums);
+};
+
+constexpr int64_t kSamplingBlock = 64;
 constexpr int64_t kCacheStep = 48;
 constexpr int64_t kRowBlock = 64;
 constexpr int64_t kNormBlock = 8192;
@@ -141,6 +149,7 @@ constexpr int64_t kProductScratch = (kColumnBlock + kLeftBlock) * kDepthBlock;
 template <typename T>
 const Table<T>& table();
 const OptimizerTable& optimizer_table();
+const SamplingTable& sampling_table();
 
 // The calling thread's scratch for `product`, in whole cache lines, kept.
 template <typename T>
