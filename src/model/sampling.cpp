@@ -62,7 +62,7 @@ std::vector<Candidate> candidates_of(std::span<const float> logits, const Sampli
   if (options.repetition_penalty == 1 && options.temperature > 0 && options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size())
     threshold = kth_largest(logits, static_cast<size_t>(options.top_k));
   std::vector<Candidate> candidates;
-  candidates.reserve(logits.size());
+  candidates.reserve(std::isinf(threshold) ? logits.size() : static_cast<size_t>(options.top_k) + 16);
   for (size_t i = 0; i < logits.size(); ++i)
     if (!(logits[i] < threshold)) candidates.push_back({logits[i], static_cast<TokenId>(i)});
   return candidates;
@@ -118,7 +118,7 @@ TokenId draw(const std::vector<Candidate>& candidates, double uniform) {
   return candidates[pick<double>(weights, left)].token;
 }
 
-// Of all tokens, none of them moved: what most requests ask for, and as long as a step of a small model were it done like the rest.
+// Of all tokens, none of them moved: candidates of a whole vocabulary would cost as much as a step of a small model.
 TokenId draw_from_all(std::span<const float> logits, float largest, double temperature, double uniform) {
   constexpr auto kBlock = static_cast<size_t>(kernels::kSamplingBlock);
   static thread_local std::vector<float> weights;
