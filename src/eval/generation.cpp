@@ -86,14 +86,23 @@ class Batch {
       }
     decoder_->append(items, logits_.data());
     const auto vocab = static_cast<size_t>(model_.config.vocab_size);
-    for (size_t i = 0; i < items.size(); ++i) advance(static_cast<size_t>(items[i].row), std::span<const float>(logits_).subspan(i * vocab, vocab));
+    std::vector<model::Draw> draws;
+    for (size_t i = 0; i < items.size(); ++i) {
+      const Active& active = *rows_[static_cast<size_t>(items[i].row)];
+      draws.push_back({.logits = std::span<const float>(logits_).subspan(i * vocab, vocab), .context = active.tokens, .options = sampling_,
+                       .sequence = requests_[active.request].stream, .position = made(active)});
+    }
+    model::sample_each(draws);
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (draws[i].error) std::rethrow_exception(draws[i].error);
+      advance(static_cast<size_t>(items[i].row), draws[i].token);
+    }
   }
 
-  void advance(size_t row, std::span<const float> logits) {
+  size_t made(const Active& active) const { return active.tokens.size() - requests_[active.request].prompt.size(); }
+
+  void advance(size_t row, TokenId token) {
     Active& active = *rows_[row];
-    const auto& request = requests_[active.request];
-    const auto made = active.tokens.size() - request.prompt.size();
-    TokenId token = model::sample(logits, active.tokens, sampling_, request.stream, made);
     std::optional<StopReason> stop;
     if (token == tokenizer::kEnd || token == tokenizer::kEos) {
       stop = StopReason::kEnd;
@@ -101,7 +110,7 @@ class Batch {
       stop = StopReason::kSpecial;
     } else {
       active.tokens.push_back(token);
-      if (static_cast<int64_t>(made) + 1 >= active.limit) stop = active.at_limit;
+      if (static_cast<int64_t>(made(active)) >= active.limit) stop = active.at_limit;
     }
     if (!stop) return;
     finish(std::move(active), *stop);

@@ -35,8 +35,11 @@ void penalise_repetition(std::vector<Candidate>& candidates, std::span<const Tok
   }
 }
 
+// Whether top_k drops any of `count` tokens.
+bool drops(int64_t top_k, size_t count) { return top_k > 0 && static_cast<size_t>(top_k) < count; }
+
 void keep_top_k(std::vector<Candidate>& candidates, int64_t top_k) {
-  if (top_k <= 0 || static_cast<size_t>(top_k) >= candidates.size()) return;
+  if (!drops(top_k, candidates.size())) return;
   auto kth = candidates.begin() + (top_k - 1);
   std::nth_element(candidates.begin(), kth, candidates.end(), likelier);
   const double threshold = kth->logit;
@@ -59,7 +62,7 @@ float kth_largest(std::span<const float> logits, size_t k) {
 // Every token, or those that top_k can keep where nothing else moves them.
 std::vector<Candidate> candidates_of(std::span<const float> logits, const SamplingOptions& options) {
   float threshold = -INFINITY;
-  if (options.repetition_penalty == 1 && options.temperature > 0 && options.top_k > 0 && static_cast<size_t>(options.top_k) < logits.size())
+  if (options.repetition_penalty == 1 && options.temperature > 0 && drops(options.top_k, logits.size()))
     threshold = kth_largest(logits, static_cast<size_t>(options.top_k));
   std::vector<Candidate> candidates;
   candidates.reserve(std::isinf(threshold) ? logits.size() : static_cast<size_t>(options.top_k) + 16);
@@ -152,8 +155,8 @@ TokenId sample(std::span<const float> logits, std::span<const TokenId> context, 
   if (std::isnan(largest)) throw base::internal_error("logits are not numbers: the model has diverged");
   if (options.repetition_penalty == 1) {
     if (options.temperature == 0) return static_cast<TokenId>(std::find(logits.begin(), logits.end(), largest) - logits.begin());
-    const bool keeps_all = (options.top_k <= 0 || static_cast<size_t>(options.top_k) >= logits.size()) && options.top_p >= 1;
-    if (keeps_all && std::isfinite(largest)) return draw_from_all(logits, largest, options.temperature, uniform_draw(options.seed, sequence, position));
+    if (!drops(options.top_k, logits.size()) && options.top_p >= 1 && std::isfinite(largest))
+      return draw_from_all(logits, largest, options.temperature, uniform_draw(options.seed, sequence, position));
   }
   std::vector<Candidate> candidates = candidates_of(logits, options);
   penalise_repetition(candidates, context, options.repetition_penalty);
@@ -171,8 +174,8 @@ void sample_each(std::span<Draw> draws) {
   for (Draw& draw : draws) {
     try {
       draw.token = sample(draw.logits, draw.context, draw.options, draw.sequence, draw.position);
-    } catch (const std::exception& error) {
-      draw.error = error.what();
+    } catch (...) {
+      draw.error = std::current_exception();
     }
   }
 }

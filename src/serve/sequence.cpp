@@ -47,7 +47,7 @@ model::Draw Sequence::draw(std::span<const float> logits) const {
 bool Sequence::advance(const model::Draw& drawn) {
   const auto made = static_cast<int64_t>(state_.tokens.size());
   if (made >= request_.max_new_tokens) return finish(FinishReason::kLength);  // only the prompt was asked for
-  if (!drawn.error.empty()) return finish(FinishReason::kFailed, drawn.error);
+  if (drawn.error) std::rethrow_exception(drawn.error);
   const TokenId token = drawn.token;
   if (made == 0) state_.first_token = base::monotonic_seconds();
   if (request_.logprobs) state_.scored.push_back(score(drawn.logits, token, *request_.logprobs));

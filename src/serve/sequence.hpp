@@ -27,7 +27,7 @@ class Sequence {
   void score_prompt(std::span<const float> logits, size_t vocab);
   // The model's answer to the whole window: a token is to be drawn from it.
   model::Draw draw(std::span<const float> logits) const;
-  // Takes the token that was drawn. True while there is more to come.
+  // Takes the token that was drawn, or throws what drawing it threw. True while there is more to come.
   bool advance(const model::Draw& drawn);
   // True when the window began anew: the row is to be cleared and the window run again.
   bool take_slide() { return std::exchange(slid_, false); }

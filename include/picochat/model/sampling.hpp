@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <span>
 #include <string>
 
@@ -25,14 +26,14 @@ struct SamplingOptions {
 TokenId sample(std::span<const float> logits, std::span<const TokenId> context, const SamplingOptions& options,
                uint64_t sequence, uint64_t position);
 
-// A token to be drawn. What goes wrong with one is its own: `error` is what it was, else empty.
+// A token to be drawn. What goes wrong with one is its own: `error` holds what sample() threw.
 struct Draw {
   std::span<const float> logits;
   std::span<const TokenId> context;
   SamplingOptions options;
   uint64_t sequence = 0, position = 0;
   TokenId token = 0;
-  std::string error = {};
+  std::exception_ptr error = {};
 };
 
 // sample() for each, on the compute threads.
