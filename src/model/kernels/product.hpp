@@ -67,10 +67,10 @@ static inline void multiply_block(Operand<T> a, bool packed_left, Operand<T> b, 
                                   T* right) {
   constexpr int64_t kWidth = kPanel<T>;
   pack<T, kWidth>(b, c.columns, steps, right);
-  const int64_t row_tasks = blocks_of(c.rows, kTaskRows), tasks = row_tasks * blocks_of(c.columns, kWidth);
+  const int64_t panels = blocks_of(c.columns, kWidth), tasks = blocks_of(c.rows, kTaskRows) * panels;
 #pragma omp for schedule(static)
   for (int64_t task = 0; task < tasks; ++task) {
-    const int64_t column = task / row_tasks * kWidth, first = task % row_tasks * kTaskRows;
+    const int64_t column = task % panels * kWidth, first = task / panels * kTaskRows;
     const T* panel = right + column * steps;
     for (int64_t r = first; r < min_of(c.rows, first + kTaskRows); r += kTileRows) {
       const int64_t rows = min_of(kTileRows, c.rows - r), columns = min_of(kWidth, c.columns - column);

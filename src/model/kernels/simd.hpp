@@ -8,14 +8,13 @@
 template <typename T>
 struct Pack {
   typedef T Vector __attribute__((vector_size(64)));
+  typedef T InMemory __attribute__((vector_size(64), aligned(sizeof(T)), may_alias));
   static constexpr int64_t kLanes = 64 / sizeof(T);
 };
 
 template <typename T>
 static inline typename Pack<T>::Vector load(const T* from) {
-  typename Pack<T>::Vector v;
-  __builtin_memcpy(&v, from, sizeof v);
-  return v;
+  return *reinterpret_cast<const typename Pack<T>::InMemory*>(from);
 }
 
 // The lanes are added in a fixed tree: halves, then halves of the halves.
@@ -50,9 +49,12 @@ static inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 static inline int64_t blocks_of(int64_t count, int64_t block) { return (count + block - 1) / block; }
 
+// A loop is only made of vectors when everything that it calls is a part of it.
+#define PICOCHAT_IN_LOOPS [[gnu::always_inline]] static inline
+
 // exp(x) - 1 = 2^n * (e^f - 1) + (2^n - 1) with |f| <= ln(2)/2. The polynomial is Cephes' expf (Moshier); the
 // result is within 2 ulp, and NaN stays NaN so that a diverging run is seen.
-static inline float exp_minus_one(float x) {
+PICOCHAT_IN_LOOPS float exp_minus_one(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
   const float n = __builtin_nearbyintf(x * 1.44269504089f);
@@ -71,7 +73,7 @@ static inline float exp_minus_one(float x) {
   return scale * p + (scale - 1.0f);
 }
 
-static inline float exponential(float x) {
+PICOCHAT_IN_LOOPS float exponential(float x) {
   x = x < -87.0f ? -87.0f : x;
   x = x > 88.0f ? 88.0f : x;
   const float n = __builtin_nearbyintf(x * 1.44269504089f);
@@ -90,7 +92,7 @@ static inline float exponential(float x) {
   return p * scale;
 }
 
-static inline float hyperbolic_tangent(float x) {
+PICOCHAT_IN_LOOPS float hyperbolic_tangent(float x) {
   x = x < -9.0f ? -9.0f : x;
   x = x > 9.0f ? 9.0f : x;
   const float e = exp_minus_one(2.0f * x);
@@ -98,7 +100,7 @@ static inline float hyperbolic_tangent(float x) {
 }
 
 // The rational minimax approximation of erf on [-4, 4] that Eigen and XLA use.
-static inline float error_function(float x) {
+PICOCHAT_IN_LOOPS float error_function(float x) {
   x = x < -4.0f ? -4.0f : x;
   x = x > 4.0f ? 4.0f : x;
   const float x2 = x * x;

@@ -12,7 +12,12 @@ constexpr int kTileBytes = 16, kTileRows = 4, kTileVectors = 3;
 template <typename T>
 struct TileVector {
   typedef T Vector __attribute__((vector_size(kTileBytes)));
+  typedef T InMemory __attribute__((vector_size(kTileBytes), aligned(sizeof(T)), may_alias));
   static constexpr int64_t kLanes = kTileBytes / sizeof(T);
+
+  // A memcpy into an array of vectors would go through the stack, in halves on AVX2.
+  static Vector load(const T* from) { return *reinterpret_cast<const InMemory*>(from); }
+  static void store(T* to, Vector value) { *reinterpret_cast<InMemory*>(to) = value; }
 };
 
 static inline int64_t round_up(int64_t count, int64_t multiple) { return blocks_of(count, multiple) * multiple; }
@@ -26,26 +31,21 @@ static inline void tile(int64_t depth, const T* __restrict a, int64_t a_row, int
   Vector sum[kRows][kVectors] = {};
   for (int64_t step = 0; step < depth; ++step) {
     Vector row[kVectors];
-    for (int v = 0; v < kVectors; ++v) __builtin_memcpy(&row[v], b + step * b_step + v * kLanes, kTileBytes);
+#pragma GCC unroll 4
+    for (int v = 0; v < kVectors; ++v) row[v] = TileVector<T>::load(b + step * b_step + v * kLanes);
 #pragma GCC unroll 8
     for (int r = 0; r < kRows; ++r) {
       const T value = a[r * a_row + step * a_step];
-#pragma GCC unroll 3
+#pragma GCC unroll 4
       for (int v = 0; v < kVectors; ++v) sum[r][v] += row[v] * value;
     }
   }
 #pragma GCC unroll 8
   for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 3
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) {
       T* to = c + r * ldc + v * kLanes;
-      Vector value = sum[r][v];
-      if (add) {
-        Vector old;
-        __builtin_memcpy(&old, to, kTileBytes);
-        value += old;
-      }
-      __builtin_memcpy(to, &value, kTileBytes);
+      TileVector<T>::store(to, add ? TileVector<T>::load(to) + sum[r][v] : sum[r][v]);
     }
   }
 }
