@@ -42,10 +42,7 @@ Heads split_heads(const Config& c, const at::Tensor& qk, const at::Tensor& qkv) 
 
 void linear(const BlockContext& context, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
             const at::Tensor& y, bool accumulate) {
-  if (context.cache && context.cache->few_rows)
-    context.ops.linear_few_rows(x, weight, bias, y, accumulate);
-  else
-    context.ops.linear(x, weight, bias, y, accumulate);
+  context.ops.linear_with(context.cache ? context.cache->form : ops::WeightForm::kPlain, x, weight, bias, y, accumulate);
 }
 
 at::Tensor attend(const BlockContext& context, int64_t layer, const Heads& heads, const BlockBuffers& b) {

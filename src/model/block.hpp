@@ -27,11 +27,11 @@ struct SharedBuffers {
   at::Tensor dn, dqkv, datt;
 };
 
-// Decoding: attention goes over a cache, and single new tokens take the path of few rows.
+// Decoding: attention goes over a cache.
 struct CacheContext {
   std::span<const ops::CachedSequence> sequences;
   std::span<const at::Tensor> keys, values;  // of each layer: [cache rows, n_kv_head, capacity, head_dim]
-  bool few_rows;
+  ops::WeightForm form;      // of the matrices
 };
 
 struct BlockContext {

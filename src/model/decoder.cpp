@@ -1,7 +1,7 @@
 #include "picochat/model/decoder.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <exception>
 #include <map>
 #include <optional>
 #include <vector>
@@ -13,6 +13,7 @@
 #include "model/device_batch.hpp"
 #include "picochat/base/error.hpp"
 #include "picochat/base/text.hpp"
+#include "picochat/model/determinism.hpp"
 #include "picochat/model/parameters.hpp"
 
 namespace picochat::model {
@@ -23,6 +24,10 @@ namespace {
 
 constexpr size_t kViews = 64;     // sets of views that are kept
 constexpr size_t kFewRows = 256;  // of a prompt; a longer one repays the packing of the weights
+// A step is cut into lanes, one for each thread, where that leaves each of them this many rows and the matrices stay in a
+// cache that threads share: threads that meet after every product wait for one another most of the time.
+constexpr size_t kLaneRows = 4;
+constexpr int64_t kLaneMatrixBytes = int64_t{16} << 20;
 
 // Tokens as a cache holds them: whole steps.
 int64_t in_cache_steps(int64_t tokens) { return (tokens + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep; }
@@ -30,42 +35,68 @@ int64_t in_cache_steps(int64_t tokens) { return (tokens + ops::kCacheStep - 1) /
 }  // namespace
 
 struct Decoder::State {
+  // What one pass at a time computes in.
+  struct Lane {
+    std::unique_ptr<ops::Ops> ops;
+    Buffers all;
+    std::map<int64_t, Buffers> views = {};  // of `all`, for passes of so many tokens
+
+    const Buffers& buffers(int64_t tokens);
+  };
+
   Config config;
   at::Tensor parameters;
   int64_t max_rows, max_length;
-  std::unique_ptr<ops::Ops> ops;
+  TransformerOptions options;
   bool on_device = false;
   std::optional<DeviceBatch> staged;
-  Weights weights, packed;  // packed: the matrices as steps want them
+  Weights weights, packed, rounded;  // the same matrices; rounded: when there are drafts
   RopeTable rope;
-  Buffers all;
+  Lane whole;
+  std::vector<Lane> lanes;
   std::vector<at::Tensor> keys, values;
   std::vector<int64_t> lengths;
-
-  std::map<int64_t, Buffers> views;  // of `all`, for passes of so many tokens
+  int64_t matrix_bytes = 0;
 
   int64_t tokens_at_once() const { return std::max(max_rows, max_length); }
+  bool has_cpu_kernels() const { return !on_device && !options.reference; }
 
   void take(Arena& arena);
   void check(std::span<const Append> items) const;
+  const Weights& weights_as(ops::WeightForm form) const;
+  template <typename Change>
+  Weights with_matrices(Change change) const;
   // One pass over the new tokens of `items`; returns the residual stream after the last block.
-  at::Tensor run(std::span<const Append> items, bool few_rows);
-  Weights pack_matrices() const;
+  at::Tensor run(Lane& lane, std::span<const Append> items, ops::WeightForm form, bool each = false);
   void prefill(const Append& item, float* logits, Logits which);
   void step(std::span<const Append> items, std::span<float* const> logits);
+  void step_in(Lane& lane, std::span<const Append> items, std::span<float* const> logits);
+  void need_lanes(size_t count);
 };
 
-Weights Decoder::State::pack_matrices() const {
+const Buffers& Decoder::State::Lane::buffers(int64_t tokens) {
+  if (views.size() > kViews) views.clear();
+  auto found = views.find(tokens);
+  if (found == views.end()) found = views.emplace(tokens, first_rows(all, tokens)).first;
+  return found->second;
+}
+
+const Weights& Decoder::State::weights_as(ops::WeightForm form) const {
+  return form == ops::WeightForm::kPlain ? weights : form == ops::WeightForm::kPacked ? packed : rounded;
+}
+
+template <typename Change>
+Weights Decoder::State::with_matrices(Change change) const {
   Weights result = weights;
-  result.head = ops->pack_weight(weights.head);
+  result.head = change(weights.head);
   for (BlockWeights& block : result.blocks)
-    for (at::Tensor* matrix : {&block.qkv, &block.attn_proj, &block.fc, &block.mlp_proj}) *matrix = ops->pack_weight(*matrix);
+    for (at::Tensor* matrix : {&block.qkv, &block.attn_proj, &block.fc, &block.mlp_proj}) *matrix = change(*matrix);
   return result;
 }
 
 void Decoder::State::take(Arena& arena) {
   const int64_t capacity = in_cache_steps(max_length);
-  all = take_buffers(config, arena, tokens_at_once(), {.on_device = on_device});
+  whole.all = take_buffers(config, arena, tokens_at_once(), {.on_device = on_device});
   keys.clear();
   values.clear();
   for (auto* cache : {&keys, &values})
@@ -91,13 +122,13 @@ void Decoder::State::check(std::span<const Append> items) const {
   }
 }
 
-at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
+at::Tensor Decoder::State::run(Lane& lane, std::span<const Append> items, ops::WeightForm form, bool each) {
   std::vector<int32_t> ids, positions;
   std::vector<ops::CachedSequence> sequences;
   int64_t longest = 0;
   for (const Append& item : items) {
     const int64_t cached = lengths[static_cast<size_t>(item.row)], count = static_cast<int64_t>(item.tokens.size());
-    sequences.push_back({item.row, static_cast<int64_t>(ids.size()), count, cached});
+    sequences.push_back({item.row, static_cast<int64_t>(ids.size()), count, cached, each});
     longest = std::max(longest, cached + count);
     for (int64_t i = 0; i < count; ++i) {
       ids.push_back(static_cast<int32_t>(item.tokens[static_cast<size_t>(i)]));
@@ -105,46 +136,74 @@ at::Tensor Decoder::State::run(std::span<const Append> items, bool few_rows) {
     }
   }
   const auto tokens = static_cast<int64_t>(ids.size());
-  if (views.size() > kViews) views.clear();
-  auto found = views.find(tokens);
-  if (found == views.end()) found = views.emplace(tokens, first_rows(all, tokens)).first;
-  const Buffers& current = found->second;
+  const Buffers& current = lane.buffers(tokens);
   DeviceArrays arrays{.tokens = ids.data(), .positions = positions.data()};
   if (staged) arrays = staged->upload({.rows = 1, .length = tokens, .tokens = ids.data()}, positions);
-  const CacheContext cache{sequences, keys, values, few_rows};
+  const CacheContext cache{sequences, keys, values, form};
   const BlockContext context{config,
-                             *ops,
+                             *lane.ops,
                              {1, longest, config.n_head, config.n_kv_head, config.head_dim(), nullptr},
                              arrays.positions,
                              rope,
                              0,
                              0,
                              &cache};
-  ops->embedding({arrays.tokens, ids.size()}, arrays.positions, weights.token_embedding, weights.position_embedding, current.embedded);
+  lane.ops->embedding({arrays.tokens, ids.size()}, arrays.positions, weights.token_embedding, weights.position_embedding, current.embedded);
   for (size_t layer = 0; layer < weights.blocks.size(); ++layer)
-    forward_block(context, static_cast<int64_t>(layer), (few_rows ? packed : weights).blocks[layer], current.blocks[layer], current.shared);
+    forward_block(context, static_cast<int64_t>(layer), weights_as(form).blocks[layer], current.blocks[layer], current.shared);
   for (const Append& item : items) lengths[static_cast<size_t>(item.row)] += static_cast<int64_t>(item.tokens.size());
   return current.final;
 }
 
 // A prompt runs by itself: its result cannot depend on the other rows, and it is long enough to fill the products.
 void Decoder::State::prefill(const Append& item, float* logits, Logits which) {
-  at::Tensor x = run({&item, 1}, !on_device && item.tokens.size() <= kFewRows);
+  const auto form = [](bool few) { return few ? ops::WeightForm::kPacked : ops::WeightForm::kPlain; };
+  at::Tensor x = run(whole, {&item, 1}, form(!on_device && item.tokens.size() <= kFewRows));
   if (which == Logits::kLastToken) x = x.narrow(0, x.size(0) - 1, 1);
-  const bool one = x.size(0) == 1;
-  head_logits(config, *ops, one ? packed : weights, x, all.head, logits, one);
+  const ops::WeightForm last = form(x.size(0) == 1);
+  head_logits(config, *whole.ops, weights_as(last), x, whole.all.head, logits, last);
+}
+
+void Decoder::State::need_lanes(size_t count) {
+  while (lanes.size() < count) {
+    Lane lane{make_ops(options), {}};
+    for (Arena arena = Arena::measuring(options.dtype);; arena = Arena::allocated(options.device, options.dtype, arena.bytes())) {
+      lane.all = take_buffers(config, arena, max_rows, {});
+      if (lane.all.embedded.defined()) break;
+    }
+    lanes.push_back(std::move(lane));
+  }
 }
 
 void Decoder::State::step(std::span<const Append> items, std::span<float* const> logits) {
-  const at::Tensor x = run(items, true);
+  const size_t count = std::min(static_cast<size_t>(compute_threads()), items.size() / kLaneRows);
+  if (!has_cpu_kernels() || count < 2 || matrix_bytes > kLaneMatrixBytes) return step_in(whole, items, logits);
+  need_lanes(count);
+  std::vector<std::exception_ptr> failures(count);
+#pragma omp parallel for schedule(static, 1) num_threads(static_cast<int>(count))
+  for (size_t lane = 0; lane < count; ++lane) {
+    try {
+      c10::NoGradGuard no_autograd;
+      const size_t begin = items.size() * lane / count, end = items.size() * (lane + 1) / count;
+      step_in(lanes[lane], items.subspan(begin, end - begin), logits.subspan(begin, end - begin));
+    } catch (...) {
+      failures[lane] = std::current_exception();
+    }
+  }
+  for (const std::exception_ptr& failure : failures)
+    if (failure) std::rethrow_exception(failure);
+}
+
+void Decoder::State::step_in(Lane& lane, std::span<const Append> items, std::span<float* const> logits) {
+  const at::Tensor x = run(lane, items, ops::WeightForm::kPacked);
   bool adjacent = true;
   for (size_t i = 1; i < logits.size(); ++i) adjacent = adjacent && logits[i] == logits[i - 1] + config.vocab_size;
   if (adjacent) {
-    head_logits(config, *ops, packed, x, all.head, logits[0], true);
+    head_logits(config, *lane.ops, packed, x, lane.all.head, logits[0], ops::WeightForm::kPacked);
     return;
   }
   std::vector<float> values(items.size() * static_cast<size_t>(config.vocab_size));
-  head_logits(config, *ops, packed, x, all.head, values.data(), true);
+  head_logits(config, *lane.ops, packed, x, lane.all.head, values.data(), ops::WeightForm::kPacked);
   for (size_t i = 0; i < items.size(); ++i)
     std::copy_n(values.data() + i * static_cast<size_t>(config.vocab_size), config.vocab_size, logits[i]);
 }
@@ -158,19 +217,23 @@ Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, 
   s.parameters = std::move(parameters);
   s.max_rows = max_rows;
   s.max_length = max_length;
-  TransformerOptions options = given;
+  s.options = given;
+  TransformerOptions& options = s.options;
   if (options.dtype == at::kFloat) options.dtype = s.parameters.scalar_type();  // float64 in tests
   const at::Device device = options.device;
   const at::ScalarType dtype = options.dtype;
   require(s.parameters.device().type() == device.type() && s.parameters.scalar_type() == statistics_type(dtype), "a decoder's parameters are on its device");
   c10::NoGradGuard no_autograd;
-  s.ops = make_ops(options);
+  s.whole.ops = make_ops(options);
   s.on_device = on_device(options);
   const ParameterLayout layout(config);
   at::Tensor matrices;
   if (dtype != s.parameters.scalar_type()) matrices = s.parameters.narrow(0, 0, layout.decay_size()).to(dtype);
   s.weights = bind_weights(config, layout, s.parameters, matrices);
-  s.packed = s.pack_matrices();
+  s.packed = s.with_matrices([&](const at::Tensor& matrix) {
+    s.matrix_bytes += static_cast<int64_t>(matrix.nbytes());
+    return s.whole.ops->pack_weight(matrix);
+  });
   s.rope = make_rope_table(config, device, statistics_type(dtype));
   if (s.on_device) s.staged.emplace(device, s.tokens_at_once());
   s.lengths.assign(static_cast<size_t>(max_rows), 0);
@@ -185,6 +248,7 @@ Decoder::Decoder(Decoder&&) noexcept = default;
 
 int64_t Decoder::max_rows() const { return state_->max_rows; }
 int64_t Decoder::max_length() const { return state_->max_length; }
+int64_t Decoder::vocab_size() const { return state_->config.vocab_size; }
 int64_t Decoder::length(int64_t row) const { return state_->lengths.at(static_cast<size_t>(row)); }
 void Decoder::reset(int64_t row) { truncate(row, 0); }
 
@@ -220,6 +284,27 @@ void Decoder::append(std::span<const Append> items, float* logits, Logits which)
     logits += s.config.vocab_size * (which == Logits::kAllTokens ? static_cast<int64_t>(item.tokens.size()) : 1);
   }
   if (!steps.empty()) s.step(steps, step_logits);
+}
+
+void Decoder::append_each(std::span<const Append> items, float* logits) {
+  State& s = *state_;
+  c10::NoGradGuard no_autograd;
+  s.check(items);
+  const at::Tensor x = s.run(s.whole, items, ops::WeightForm::kPacked, true);
+  head_logits(s.config, *s.whole.ops, s.packed, x, s.whole.all.head, logits, ops::WeightForm::kPacked);
+}
+
+bool Decoder::can_draft() const { return state_->has_cpu_kernels(); }
+int64_t Decoder::matrix_bytes() const { return state_->matrix_bytes; }
+
+void Decoder::draft(std::span<const Append> items, float* logits) {
+  State& s = *state_;
+  c10::NoGradGuard no_autograd;
+  s.check(items);
+  for (const Append& item : items) require(item.tokens.size() == 1, "a draft is of one token");
+  if (s.rounded.blocks.empty()) s.rounded = s.with_matrices([&](const at::Tensor& matrix) { return s.whole.ops->round_weight(matrix); });
+  const at::Tensor x = s.run(s.whole, items, ops::WeightForm::kRounded);
+  head_logits(s.config, *s.whole.ops, s.rounded, x, s.whole.all.head, logits, ops::WeightForm::kRounded);
 }
 
 }  // namespace picochat::model

@@ -141,7 +141,7 @@ void head_loss_on_device(const Config& config, ops::Ops& ops, const Weights& wei
 }
 
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x, const HeadBuffers& b,
-                 float* out, bool few_rows) {
+                 float* out, ops::WeightForm form) {
   const at::Tensor all_logits = in_float(b.logits);
   const int64_t tokens = x.size(0), chunk_rows = all_logits.size(0);
   const at::Tensor normed = b.normed.narrow(0, 0, tokens);
@@ -152,10 +152,7 @@ void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, co
   for (int64_t first = 0; first < tokens; first += chunk_rows) {
     const int64_t count = std::min(chunk_rows, tokens - first);
     const at::Tensor logits = all_logits.narrow(0, 0, count), rows = normed.narrow(0, first, count);
-    if (few_rows)
-      ops.linear_few_rows(rows, weights.head, weights.head_bias, logits, false);
-    else
-      ops.linear(rows, weights.head, weights.head_bias, logits, false);
+    ops.linear_with(form, rows, weights.head, weights.head_bias, logits, false);
     ops.soft_cap(logits, config.logit_softcap);
     result.narrow(0, first, count).copy_(logits);
   }

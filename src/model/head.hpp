@@ -43,6 +43,6 @@ void head_loss_on_device(const Config& config, ops::Ops& ops, const Weights& wei
 
 // Capped logits of all rows of x (no more than the buffers were made for).
 void head_logits(const Config& config, ops::Ops& ops, const Weights& weights, const at::Tensor& x,
-                 const HeadBuffers& buffers, float* out, bool few_rows);
+                 const HeadBuffers& buffers, float* out, ops::WeightForm form);
 
 }  // namespace picochat::model

@@ -46,28 +46,37 @@ void keep_top_k(std::vector<Candidate>& candidates, int64_t top_k) {
   std::erase_if(candidates, [&](const Candidate& c) { return c.logit < threshold; });
 }
 
-// The k-th largest of the logits: a heap of k values passes over them once, and few of a large vocabulary get into it.
-float kth_largest(std::span<const float> logits, size_t k) {
-  std::vector<float> heap(logits.begin(), logits.begin() + static_cast<ptrdiff_t>(k));
-  std::make_heap(heap.begin(), heap.end(), std::greater<>());
-  for (float logit : logits.subspan(k)) {
-    if (!(logit > heap.front())) continue;
-    std::pop_heap(heap.begin(), heap.end(), std::greater<>());
-    heap.back() = logit;
-    std::push_heap(heap.begin(), heap.end(), std::greater<>());
+// Those of the tokens that top_k can keep, seldom many more: what reaches the k-th largest of the maxima of their blocks, which k
+// tokens at least do. Most blocks are passed over whole.
+std::vector<Candidate> likeliest_candidates(std::span<const float> logits, size_t k) {
+  constexpr auto kBlock = static_cast<size_t>(kernels::kMaximaBlock);
+  static thread_local std::vector<float> maxima, sorted;
+  maxima.resize((logits.size() + kBlock - 1) / kBlock);
+  kernels::sampling_table().block_maxima(logits.data(), static_cast<int64_t>(logits.size()), maxima.data());
+  float threshold = -INFINITY;
+  if (k <= maxima.size()) {
+    sorted = maxima;
+    const auto kth = sorted.begin() + static_cast<ptrdiff_t>(k - 1);
+    std::nth_element(sorted.begin(), kth, sorted.end(), std::greater<>());
+    threshold = *kth;
   }
-  return heap.front();
+  std::vector<Candidate> candidates;
+  candidates.reserve(2 * k);
+  for (size_t block = 0; block < maxima.size(); ++block) {
+    if (maxima[block] < threshold) continue;
+    for (size_t i = block * kBlock; i < std::min(logits.size(), (block + 1) * kBlock); ++i)
+      if (logits[i] >= threshold) candidates.push_back({logits[i], static_cast<TokenId>(i)});
+  }
+  return candidates;
 }
 
 // Every token, or those that top_k can keep where nothing else moves them.
 std::vector<Candidate> candidates_of(std::span<const float> logits, const SamplingOptions& options) {
-  float threshold = -INFINITY;
   if (options.repetition_penalty == 1 && options.temperature > 0 && drops(options.top_k, logits.size()))
-    threshold = kth_largest(logits, static_cast<size_t>(options.top_k));
+    return likeliest_candidates(logits, static_cast<size_t>(options.top_k));
   std::vector<Candidate> candidates;
-  candidates.reserve(std::isinf(threshold) ? logits.size() : static_cast<size_t>(options.top_k) + 16);
-  for (size_t i = 0; i < logits.size(); ++i)
-    if (!(logits[i] < threshold)) candidates.push_back({logits[i], static_cast<TokenId>(i)});
+  candidates.reserve(logits.size());
+  for (size_t i = 0; i < logits.size(); ++i) candidates.push_back({logits[i], static_cast<TokenId>(i)});
   return candidates;
 }
 

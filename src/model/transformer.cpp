@@ -381,7 +381,7 @@ void Transformer::logits(const Batch& batch, const at::Tensor& parameters, float
   s.bind(batch, Parameters(parameters), nullptr);
   const DeviceArrays arrays = s.arrays_of(batch);
   s.forward(s.context(batch, arrays, false), arrays);
-  head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out, false);
+  head_logits(s.config, *s.ops, s.weights, s.current.final, s.current.head, out, ops::WeightForm::kPlain);
 }
 
 }  // namespace picochat::model

@@ -140,7 +140,7 @@ const base::OptionTable<ChatOptions>& chat_options() {
 
 base::ExitCode run_chat(const ChatOptions& options) {
   auto model = load_model(options);
-  Engine engine(std::move(model), {.rows = 1, .kv_cache = options.kv_cache, .threads = static_cast<int>(options.threads)});
+  Engine engine(std::move(model), {.rows = 1, .kv_cache = options.kv_cache, .draft_tokens = options.draft_tokens, .threads = static_cast<int>(options.threads)});
   Conversation conversation(options, engine);
   const bool person = ::isatty(STDIN_FILENO) == 1;
   if (person) base::say("Type a message; /help for what else. Ctrl-C stops an answer, Ctrl-D leaves.");

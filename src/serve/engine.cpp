@@ -11,6 +11,7 @@
 #include "picochat/model/decoder.hpp"
 #include "picochat/model/determinism.hpp"
 #include "picochat/model/transformer.hpp"
+#include "serve/guesses.hpp"
 #include "serve/row_cache.hpp"
 #include "serve/sequence.hpp"
 
@@ -26,6 +27,7 @@ struct Waiting {
 struct Active {
   Sequence sequence;
   int64_t row;
+  int64_t draft_tokens = 3;  // guessed ahead next time: more while they are right
 };
 
 int64_t row_length(const eval::LanguageModel& model, const EngineOptions& options) {
@@ -39,7 +41,9 @@ struct Engine::State {
   State(eval::LanguageModel given, const EngineOptions& chosen)
       : model(std::move(given)), options(chosen), length(row_length(model, chosen)), vocab(static_cast<size_t>(model.config.vocab_size)),
         decoder(model.config, model.parameters, options.kv_cache ? options.rows : 1, options.kv_cache ? length : 1), rows(decoder),
-        logits(static_cast<size_t>(std::max(options.rows, std::min(length, options.prefill_tokens))) * vocab) {
+        drafts(options.draft_tokens > 0 && options.kv_cache && decoder.can_draft() && decoder.matrix_bytes() >= options.draft_matrix_bytes),
+        unproven(drafts ? std::min(options.draft_tokens + 1, length) : 0),
+        logits(static_cast<size_t>(std::max({options.rows, std::min(length, options.prefill_tokens), unproven})) * vocab) {
     if (!options.kv_cache) transformer.emplace(model.config, 1, length, false, model.compute);
     thread = std::thread([this] { work(); });
   }
@@ -49,9 +53,13 @@ struct Engine::State {
   void start(Waiting waiting);
   void drop_unwanted();
   void step();
+  bool speculate();
+  int64_t tokens_to_guess(const Active& one) const;
+  void accept(std::list<Active>::iterator owner, const Guesses& guesses);
   void recompute();
   using Drawing = std::pair<std::list<Active>::iterator, std::span<const float>>;  // who draws a token from which logits
   void draw(std::span<const Drawing> drawings);
+  bool advance(std::list<Active>::iterator owner, const model::Draw& drawn);  // false: its text has ended
   void end(std::list<Active>::iterator active);
   void fail_all(const std::string& error);
 
@@ -62,6 +70,8 @@ struct Engine::State {
   model::Decoder decoder;
   RowCache rows;
   std::optional<model::Transformer> transformer;
+  const bool drafts;
+  const int64_t unproven;  // tokens that a step runs with their guesses, of all texts
   std::vector<float> logits;
   std::list<Active> active;  // in the order of arrival
 
@@ -80,7 +90,8 @@ void Engine::State::work() {
     try {
       drop_unwanted();
       if (active.empty()) continue;
-      options.kv_cache ? step() : recompute();
+      if (!options.kv_cache) recompute();
+      else if (!drafts || !speculate()) step();
       std::lock_guard lock(mutex);
       ++counters.steps;
     } catch (const std::exception& error) {
@@ -176,6 +187,52 @@ void Engine::State::step() {
   draw(drawings);
 }
 
+// As many as were right of late, of what all texts may have together; and none that could not be used.
+int64_t Engine::State::tokens_to_guess(const Active& one) const {
+  const int64_t share = unproven / static_cast<int64_t>(active.size()) - 1, room = length - decoder.length(one.row) - 1;
+  return std::max<int64_t>(0, std::min({one.draft_tokens, share, room, one.sequence.tokens_to_come() - 1}));
+}
+
+// A step of a few texts that guess ahead. False, and nothing done, when there is a prompt to run or nothing to guess.
+bool Engine::State::speculate() {
+  std::vector<Guesses> all;
+  std::vector<std::list<Active>::iterator> owners;
+  size_t wanted = 0;
+  if (static_cast<int64_t>(active.size()) * 2 > unproven) return false;
+  for (auto it = active.begin(); it != active.end(); ++it) {
+    if (it->sequence.pending().size() != 1 || it->sequence.scores_prompt()) return false;
+    all.emplace_back(it->sequence, it->row, static_cast<size_t>(tokens_to_guess(*it)));
+    owners.push_back(it);
+    wanted += all.back().wanted();
+  }
+  if (wanted == 0) return false;
+  guess_and_run(decoder, all, logits);
+  for (size_t i = 0; i < all.size(); ++i) accept(owners[i], all[i]);
+  return true;
+}
+
+void Engine::State::accept(std::list<Active>::iterator owner, const Guesses& guesses) {
+  Active& one = *owner;
+  const auto tokens = guesses.tokens();
+  size_t ran = 0;
+  bool alive = true, right = true;
+  while (alive && right && !one.sequence.slid() && ran < tokens.size()) {
+    one.sequence.ran(1);
+    const model::Draw& drawn = guesses.draws()[ran++];
+    alive = advance(owner, drawn);
+    right = ran == tokens.size() || drawn.token == tokens[ran];
+  }
+  decoder.truncate(one.row, decoder.length(one.row) - static_cast<int64_t>(tokens.size() - ran));
+  rows.ran(one.row, tokens.first(ran));
+  {
+    std::lock_guard lock(mutex);
+    counters.drafted_tokens += static_cast<int64_t>(tokens.size()) - 1;
+    counters.accepted_tokens += static_cast<int64_t>(ran) - 1;
+  }
+  one.draft_tokens = ran == tokens.size() ? std::max<int64_t>(one.draft_tokens, 2 * static_cast<int64_t>(ran) - 1) : static_cast<int64_t>(ran);
+  if (!alive) end(owner);
+}
+
 void Engine::State::recompute() {
   for (auto it = active.begin(); it != active.end();) {
     const auto current = it++;
@@ -196,14 +253,15 @@ void Engine::State::draw(std::span<const Drawing> drawings) {
   std::vector<model::Draw> draws;
   for (const auto& [owner, values] : drawings) draws.push_back(owner->sequence.draw(values));
   model::sample_each(draws);
-  for (size_t i = 0; i < draws.size(); ++i) {
-    const auto owner = drawings[i].first;
-    try {
-      if (owner->sequence.advance(draws[i])) continue;
-    } catch (const std::exception& error) {
-      owner->sequence.finish(FinishReason::kFailed, error.what());
-    }
-    end(owner);
+  for (size_t i = 0; i < draws.size(); ++i)
+    if (!advance(drawings[i].first, draws[i])) end(drawings[i].first);
+}
+
+bool Engine::State::advance(std::list<Active>::iterator owner, const model::Draw& drawn) {
+  try {
+    return owner->sequence.advance(drawn);
+  } catch (const std::exception& error) {
+    return owner->sequence.finish(FinishReason::kFailed, error.what());
   }
 }
 

@@ -92,7 +92,7 @@ base::ExitCode run_generate(const GenerateOptions& options) {
   const size_t texts = prompts.size() * static_cast<size_t>(options.n);
   auto model = load_model(options);
   Engine engine(std::move(model), {.rows = std::min<int64_t>(options.batch_rows, static_cast<int64_t>(texts)), .queue_limit = static_cast<int64_t>(texts),
-                                   .kv_cache = options.kv_cache, .threads = static_cast<int>(options.threads)});
+                                   .kv_cache = options.kv_cache, .draft_tokens = options.draft_tokens, .threads = static_cast<int>(options.threads)});
   const uint64_t seed = seed_of(options);
   std::vector<Asked> asked;
   for (const auto& prompt : prompts)

@@ -50,7 +50,9 @@ std::string Metrics::text(const EngineCounters& engine, int connections) const {
   one("prompt_tokens_total", "counter", "Tokens of prompts.", engine.prompt_tokens);
   one("prompt_tokens_reused_total", "counter", "Of these, found in the key-value cache.", engine.reused_tokens);
   one("generated_tokens_total", "counter", "Tokens generated.", engine.generated_tokens);
-  one("steps_total", "counter", "Steps of the engine, each a token for every active text.", engine.steps);
+  one("drafted_tokens_total", "counter", "Tokens guessed ahead.", engine.drafted_tokens);
+  one("accepted_tokens_total", "counter", "Of these, the model's own choice.", engine.accepted_tokens);
+  one("steps_total", "counter", "Steps of the engine, each at least a token for every active text.", engine.steps);
   one("waiting", "gauge", "Texts waiting for a row.", engine.waiting);
   one("active", "gauge", "Texts being generated.", engine.active);
   one("connections", "gauge", "Open connections.", connections);

@@ -12,6 +12,7 @@ namespace {
 ScoredToken score(std::span<const float> logits, TokenId token, int64_t likeliest) {
   const eval::LogSoftmax logprobs(logits);
   ScoredToken out{token, logprobs[token], {}};
+  if (likeliest == 0) return out;
   std::vector<TokenId> ids(logits.size());
   for (size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<TokenId>(i);
   const auto count = std::min<ptrdiff_t>(likeliest, static_cast<ptrdiff_t>(ids.size()));
@@ -40,8 +41,8 @@ void Sequence::score_prompt(std::span<const float> logits, size_t vocab) {
     state_.scored_prompt.push_back(score(logits.subspan(i * vocab, vocab), tokens_[cached_ + i + 1], request_.logprobs.value_or(0)));
 }
 
-model::Draw Sequence::draw(std::span<const float> logits) const {
-  return {.logits = logits, .context = tokens_, .options = request_.sampling, .sequence = request_.stream, .position = state_.tokens.size()};
+model::Draw Sequence::draw(std::span<const float> logits, std::span<const TokenId> context) const {
+  return {.logits = logits, .context = context, .options = request_.sampling, .sequence = request_.stream, .position = state_.tokens.size() + (context.size() - tokens_.size())};
 }
 
 bool Sequence::advance(const model::Draw& drawn) {

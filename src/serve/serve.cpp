@@ -61,7 +61,7 @@ base::ExitCode run_serve(const ServeOptions& options) {
   Access{settings.access};  // a missing key is said before a model is read
   auto model = load_model(options);
   const auto engine = std::make_shared<Engine>(std::move(model), EngineOptions{.rows = options.batch_rows, .queue_limit = options.queue_limit, .kv_cache = options.kv_cache,
-                                                                               .threads = static_cast<int>(options.threads)});
+                                                                               .draft_tokens = options.draft_tokens, .threads = static_cast<int>(options.threads)});
   OneModel models(options.model_name, engine);
   Service service(settings, models);
   base::say(cat("serving ", options.model_name, " at ", service.address(), "/v1 (", service.has_key() ? "key required" : "no key: this machine only", "; ", options.batch_rows,

@@ -3,6 +3,7 @@
 
 #include "model/support.hpp"
 #include "picochat/model/decoder.hpp"
+#include "picochat/model/determinism.hpp"
 
 namespace picochat::model {
 namespace {
@@ -61,6 +62,60 @@ TEST_P(DecoderOfEveryForm, EqualsTheFullModelForAnyCutOfTheSequence) {
   }
 }
 
+TEST_P(DecoderOfEveryForm, AppendsEachTokenAsIfItWereAlone) {
+  const Config& config = GetParam().config;
+  const at::Tensor parameters = test_parameters(config);
+  const size_t v = static_cast<size_t>(config.vocab_size);
+  const Tokens a = random_tokens(config, 17, 1), b = random_tokens(config, 9, 2);
+  Decoder decoder(config, parameters, 2, 40), single(config, parameters, 2, 40);
+  std::vector<float> together(10 * v), alone(10 * v);
+  const Decoder::Append prompts[] = {{0, std::span(a).first(11)}, {1, std::span(b).first(5)}};
+  for (Decoder* each : {&decoder, &single}) each->append(prompts, together.data());
+
+  // What drafts leave in the cache is gone when they are cut off.
+  const Decoder::Append guess[] = {{0, std::span(b).first(1)}, {1, std::span(a).first(1)}};
+  for (int i = 0; i < 3; ++i) decoder.draft(guess, together.data());
+  decoder.truncate(0, 11);
+  decoder.truncate(1, 5);
+
+  const Decoder::Append items[] = {{0, std::span(a).last(6)}, {1, std::span(b).last(4)}};
+  decoder.append_each(items, together.data());
+  size_t at = 0;
+  for (const Decoder::Append& item : items)
+    for (const TokenId& token : item.tokens) {
+      const Decoder::Append one{item.row, {&token, 1}};
+      single.append({&one, 1}, alone.data() + at++ * v);
+    }
+  EXPECT_EQ(together, alone);
+  const Decoder::Append next[] = {{0, std::span(a).first(1)}, {1, std::span(a).first(1)}};
+  together.resize(2 * v);
+  alone.resize(2 * v);
+  decoder.append(next, together.data());
+  single.append(next, alone.data());
+  EXPECT_EQ(together, alone);
+}
+
+TEST_P(DecoderOfEveryForm, DraftsAreCloseToTheModel) {
+  const Config& config = GetParam().config;
+  const at::Tensor parameters = test_parameters(config);
+  const Tokens tokens = random_tokens(config, 12, 1);
+  const size_t v = static_cast<size_t>(config.vocab_size);
+  Decoder decoder(config, parameters, 1, 12);
+  ASSERT_TRUE(decoder.can_draft());
+  std::vector<float> drafted(v), exact(v);
+  for (const TokenId& token : tokens) {
+    const Decoder::Append item{0, {&token, 1}};
+    decoder.draft({&item, 1}, drafted.data());
+  }
+  decoder.reset(0);
+  for (const TokenId& token : tokens) {
+    const Decoder::Append item{0, {&token, 1}};
+    decoder.append({&item, 1}, exact.data());
+  }
+  EXPECT_LT(distance(drafted, exact), 0.05);
+  EXPECT_NE(drafted, exact);
+}
+
 INSTANTIATE_TEST_SUITE_P(Model, DecoderOfEveryForm, testing::ValuesIn(interesting_configs()),
                          [](const auto& info) { return info.param.name; });
 
@@ -100,6 +155,34 @@ TEST(Decoder, RowsDoNotInfluenceEachOther) {
     EXPECT_TRUE(std::equal(expected.begin(), expected.end(), logits.begin() + static_cast<int64_t>(row * v)))
         << "row " << row;
   }
+}
+
+// Enough rows for a lane of each of four threads, in numbers that they do not share evenly.
+TEST(Decoder, AStepOfManyRowsGivesTheSameBitsOnAnyNumberOfThreads) {
+  const Config config = parallel_config();
+  const at::Tensor parameters = test_parameters(config);
+  const size_t v = static_cast<size_t>(config.vocab_size);
+  constexpr size_t kRows = 21;
+  std::vector<Tokens> sequences;
+  for (uint64_t row = 0; row < kRows; ++row) sequences.push_back(random_tokens(config, 3 + static_cast<int64_t>(row) % 7, row));
+  const int threads = compute_threads();
+  std::vector<std::vector<float>> results;
+  for (int count : {1, 2, 4}) {
+    set_compute_threads(count);
+    Decoder decoder(config, parameters, kRows, 40);
+    results.emplace_back(kRows * v);
+    for (size_t pass = 0; pass < 3; ++pass) {
+      std::vector<Decoder::Append> items;
+      for (size_t row = 0; row < kRows; ++row) {
+        const std::span<const TokenId> all(sequences[row]);
+        items.push_back({static_cast<int64_t>(row), pass == 0 ? all.first(all.size() - 2) : all.subspan(all.size() - 3 + pass, 1)});
+      }
+      decoder.append(items, results.back().data());
+    }
+  }
+  set_compute_threads(threads);
+  EXPECT_EQ(results[0], results[1]);
+  EXPECT_EQ(results[0], results[2]);
 }
 
 TEST(Decoder, PromptsAndStepsMixInOneCall) {

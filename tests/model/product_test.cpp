@@ -136,5 +136,55 @@ TEST(Product, APackedWeightGivesTheSameBits) {
     }
 }
 
+// Rounding moves a weight by half a step at most, a step being the 127th part of its output's largest.
+template <typename T>
+void expect_rounded_linear(int64_t rows, int64_t outputs, int64_t depth) {
+  SCOPED_TRACE(testing::Message() << rows << " x " << outputs << " x " << depth);
+  Stored<T> x(rows, depth, 1), weight(outputs, depth, 2), y(rows, outputs, 3), expected = y;
+  if (outputs > 2) std::fill_n(&weight.at(2, 0), depth, T(0));
+  std::vector<T> memory(static_cast<size_t>(table<T>().rounded_weight_size(outputs, depth)) / sizeof(T) + 1), bias(static_cast<size_t>(outputs), T(0.25));
+  auto* rounded = reinterpret_cast<int8_t*>(memory.data());
+  table<T>().round_weight(weight.view(), rounded);
+  table<T>().fill_rows(expected.view(), bias.data(), true);
+  multiply(false, x, true, weight, true, expected.view());
+  table<T>().linear_rounded(x.view(), rounded, bias.data(), y.view(), true);
+  double error = 0;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t o = 0; o < outputs; ++o) {
+      double largest = 0, sum = 0;
+      for (int64_t i = 0; i < depth; ++i) {
+        largest = std::max(largest, std::abs(static_cast<double>(weight.at(o, i))));
+        sum += std::abs(static_cast<double>(x.at(r, i)));
+      }
+      const double difference = std::abs(static_cast<double>(y.at(r, o)) - static_cast<double>(expected.at(r, o)));
+      EXPECT_LE(difference, largest / 127 / 2 * sum * 1.01 + 1e-5) << r << ", " << o;
+      error = std::max(error, difference);
+    }
+  if (depth > 16) {
+    EXPECT_GT(error, 1e-6);  // it is a rounded copy that was used
+  }
+}
+
+TEST(Product, ARoundedWeightGivesAboutTheSame) {
+  for (int64_t rows : {1, 3})
+    for (auto [outputs, depth] : {std::pair<int64_t, int64_t>{1, 1}, {48, 16}, {49, 257}, {400, 602}, {1000, 31}}) {
+      expect_rounded_linear<float>(rows, outputs, depth);
+      expect_rounded_linear<double>(rows, outputs, depth);
+    }
+}
+
+TEST(Product, ARoundedWeightHidesNoNan) {
+  Stored<float> x(1, 30, 1), weight(50, 30, 2), y(1, 50, 3);
+  weight.at(9, 29) = NAN;
+  weight.at(49, 0) = -INFINITY;
+  std::vector<float> memory(static_cast<size_t>(table<float>().rounded_weight_size(50, 30)));
+  auto* rounded = reinterpret_cast<int8_t*>(memory.data());
+  table<float>().round_weight(weight.view(), rounded);
+  table<float>().linear_rounded(x.view(), rounded, nullptr, y.view(), false);
+  EXPECT_TRUE(std::isnan(y.at(0, 9)));
+  EXPECT_TRUE(std::isnan(y.at(0, 49)));
+  EXPECT_TRUE(std::isfinite(y.at(0, 48)));
+}
+
 }  // namespace
 }  // namespace picochat::model::kernels

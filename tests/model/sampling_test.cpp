@@ -3,6 +3,7 @@
 #include <map>
 
 #include "picochat/base/error.hpp"
+#include "picochat/base/random.hpp"
 #include "picochat/model/sampling.hpp"
 
 #include <cmath>
@@ -52,6 +53,20 @@ TEST(Sampling, TopKKeepsTies) {
   EXPECT_EQ(found.size(), 2u);
   EXPECT_NEAR(found.at(2), 0.5, 0.01);
   EXPECT_NEAR(found.at(4), 0.5, 0.01);
+}
+
+// A penalty looks at every token, and with nothing to penalise it changes none: the draws must be the same.
+TEST(Sampling, TopKPassesOverMostTokensAndMissesNone) {
+  base::Random random(3, "logits");
+  for (const size_t vocabulary : {2u, 15u, 16u, 17u, 300u, 1024u, 8191u})
+    for (const int64_t k : {1, 2, 16, 17, 20, 64, 600}) {
+      if (k >= static_cast<int64_t>(vocabulary)) continue;  // drops nothing
+      std::vector<float> logits(vocabulary);
+      for (float& logit : logits) logit = random.below(9) == 0 ? -INFINITY : static_cast<float>(random.below(200)) / 20;  // many equal ones
+      logits[vocabulary / 2] = 1;
+      for (uint64_t draw = 0; draw < 40; ++draw)
+        ASSERT_EQ(sample(logits, {}, {.top_k = k}, 0, draw), sample(logits, {}, {.top_k = k, .repetition_penalty = 2}, 0, draw)) << vocabulary << " tokens, top " << k;
+    }
 }
 
 TEST(Sampling, TopPKeepsTheTokenThatCrossesIt) {

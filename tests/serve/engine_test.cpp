@@ -118,6 +118,69 @@ TEST(Engine, SampledTextDependsOnSeedAndStreamOnly) {
   EXPECT_NE(text_of(one, request(5, 0)), text_of(one, request(6, 0)));
 }
 
+// Guesses of the rounded copy, for a model that is too small to need them.
+EngineOptions guessing(int64_t rows) { return {.rows = rows, .draft_tokens = 7, .draft_matrix_bytes = 0}; }
+
+TEST(Engine, GuessesChangeNoText) {
+  std::vector<GenerationRequest> requests;
+  for (const size_t length : {1, 40, 90}) requests.push_back(greedy(prompt_of(length, length), 150));  // past the context of 96
+  for (const size_t length : {3, 30}) {
+    GenerationRequest sampled = greedy(prompt_of(length, length), 100);
+    sampled.sampling = {.temperature = 1, .seed = 7};
+    sampled.stream = length;
+    requests.push_back(sampled);
+    sampled.sampling = {.temperature = 0.8, .top_k = 20, .top_p = 0.9, .repetition_penalty = 1.3, .seed = 7};
+    sampled.stop_at_end_token = true;
+    requests.push_back(sampled);
+    sampled.logprobs = 3;
+    sampled.at_context_end = AtContextEnd::kStop;
+    requests.push_back(sampled);
+  }
+  requests.push_back(greedy(prompt_of(5, 1), 1));
+  Engine plain(model(), {.rows = 1, .draft_tokens = 0});
+  std::vector<std::shared_ptr<Generation>> expected;
+  for (const auto& request : requests) {
+    expected.push_back(plain.submit(request));
+    join(expected.back());
+  }
+  EXPECT_EQ(plain.counters().drafted_tokens, 0);
+  int64_t drafted = 0, accepted = 0;
+  for (const int64_t rows : {1, 2, 3, 8}) {
+    Engine engine(model(), guessing(rows));
+    std::vector<std::shared_ptr<Generation>> all;
+    for (const auto& request : requests) all.push_back(engine.submit(request));
+    for (size_t i = 0; i < all.size(); ++i) {
+      SCOPED_TRACE(testing::Message() << rows << " rows, request " << i);
+      join(all[i]);
+      EXPECT_EQ(all[i]->tokens(), expected[i]->tokens());
+      EXPECT_EQ(all[i]->text(), expected[i]->text());
+      EXPECT_EQ(all[i]->reason(), expected[i]->reason());
+      ASSERT_EQ(all[i]->scored().size(), expected[i]->scored().size());
+      for (size_t t = 0; t < all[i]->scored().size(); ++t) {
+        EXPECT_EQ(all[i]->scored()[t].logprob, expected[i]->scored()[t].logprob);
+        EXPECT_EQ(all[i]->scored()[t].likeliest, expected[i]->scored()[t].likeliest);
+      }
+    }
+    drafted += engine.counters().drafted_tokens;
+    accepted += engine.counters().accepted_tokens;
+  }
+  EXPECT_GT(accepted, drafted / 2);
+  EXPECT_LT(accepted, drafted);  // wrong guesses were among them
+}
+
+TEST(Engine, AfterGuessesTheNextTurnFindsItsBeginning) {
+  Engine engine(model(), guessing(1));
+  Tokens conversation = prompt_of(30, 1);
+  const Tokens answer = text_of(engine, greedy(conversation, 20));
+  ASSERT_GT(engine.counters().drafted_tokens, 0);
+  conversation.insert(conversation.end(), answer.begin(), answer.end());
+  conversation.push_back(100);
+  const auto next = engine.submit(greedy(conversation, 12));
+  join(next);
+  EXPECT_EQ(next->reused_tokens(), 49);  // the answer's last token was never run
+  EXPECT_EQ(next->tokens(), recomputed(conversation, 12));
+}
+
 TEST(Engine, TheNextTurnRunsOnlyWhatIsNew) {
   Engine engine(model(), {.rows = 3});
   Tokens conversation = prompt_of(30, 1);

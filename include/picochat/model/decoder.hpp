@@ -30,6 +30,7 @@ class Decoder {
 
   int64_t max_rows() const;
   int64_t max_length() const;
+  int64_t vocab_size() const;
   void reset(int64_t row);            // forget the row's tokens
   int64_t length(int64_t row) const;  // tokens in the cache
 
@@ -43,6 +44,18 @@ class Decoder {
   // vocab_size values for the item's last token (or for each of its tokens). A row's logits do not depend on
   // which other rows are in the call.
   void append(std::span<const Append> items, float* logits, Logits which = Logits::kLastToken);
+
+  // What append() of the items' tokens one after the other gives, to the last bit: the logits of every token. One pass over the
+  // matrices serves all of them.
+  void append_each(std::span<const Append> items, float* logits);
+
+  // Whether draft() is faster than append() where the matrices do not fit a cache.
+  bool can_draft() const;
+  // append() of one token each by a copy of the matrices rounded to 8 bits, which the first call makes. Tokens can be guessed so
+  // and then checked together by append_each(). The cache holds approximations then: truncate() them first.
+  void draft(std::span<const Append> items, float* logits);
+  // Of the matrices that a step reads.
+  int64_t matrix_bytes() const;
 
  private:
   struct State;

@@ -91,12 +91,17 @@ struct EngineOptions {
   int64_t queue_limit = 256;      // requests waiting for a row
   int64_t prefill_tokens = 256;   // prompt tokens that one step may run, so that a long prompt does not hold up the others
   bool kv_cache = true;           // false: the whole text again for every token; what the cache is compared with
+  // Where a step's time goes into reading the matrices, a copy of them in 8 bits guesses up to so many tokens ahead, and one
+  // step checks them all. Each token is still the model's own: the texts are the same. 0: no guesses.
+  int64_t draft_tokens = 7;
+  int64_t draft_matrix_bytes = int64_t{8} << 20;  // smaller matrices stay in the caches, and guesses would not pay
   int threads = 0;                // of matrix products; 0: the cores of this process
 };
 
 struct EngineCounters {
   int64_t submitted = 0, finished = 0, cancelled = 0, failed = 0, refused = 0;
   int64_t prompt_tokens = 0, reused_tokens = 0, generated_tokens = 0, steps = 0;
+  int64_t drafted_tokens = 0, accepted_tokens = 0;  // guessed ahead, and rightly
   int64_t waiting = 0, active = 0;  // now
 };
 

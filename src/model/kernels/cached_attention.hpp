@@ -1,32 +1,37 @@
 // Attention of new tokens over a key-value cache. Keys are cached in panels, as a product wants them.
 
-// out = sum over t of p[t] * values[t], a pack of columns at a time: its four partial sums (keys 0, 4, 8, ..., keys 1, 5, ...) stay in
-// registers and are added at the end.
+// out [rows, width] = weights [rows, keys] x values [keys, width]. A row's result does not depend on the rows beside it.
 template <typename T>
-static inline void weighted_values(const T* p, T scale, const T* values, int64_t keys, int64_t width, T* out) {
-  using Vector = typename Pack<T>::Vector;
-  constexpr int64_t kLanes = Pack<T>::kLanes;
-  int64_t column = 0;
-  for (; column + kLanes <= width; column += kLanes) {
-    Vector sum[4] = {};
-    int64_t t = 0;
-    for (; t + 4 <= keys; t += 4)
-      for (int64_t u = 0; u < 4; ++u) sum[u] += p[t + u] * load(values + (t + u) * width + column);
-    for (; t < keys; ++t) sum[0] += p[t] * load(values + t * width + column);
-    const Vector total = scale * ((sum[0] + sum[1]) + (sum[2] + sum[3]));
-    __builtin_memcpy(out + column, &total, sizeof total);
-  }
-  for (; column < width; ++column) {
-    T total = 0;
-    for (int64_t t = 0; t < keys; ++t) total += p[t] * values[t * width + column];
-    out[column] = scale * total;
-  }
+static inline void weighted_values(int64_t rows, int64_t keys, int64_t width, const T* weights, int64_t ld, const T* values, T* out) {
+  constexpr int64_t kLanes = TileVector<T>::kLanes;
+  int64_t row = 0;
+  const auto next = [&]<int kRows>() {
+    // Few sums are not enough to hide the time of an addition.
+    constexpr int kVectors = kRows > 2 ? kTileVectors : 4;
+    const T* p = weights + row * ld;
+    T* to = out + row * width;
+    int64_t column = 0;
+    for (; column + kVectors * kLanes <= width; column += kVectors * kLanes)
+      tile<T, kVectors, kRows>(keys, p, ld, 1, values + column, width, to + column, width, false);
+    for (; column + kLanes <= width; column += kLanes)
+      tile<T, 1, kRows>(keys, p, ld, 1, values + column, width, to + column, width, false);
+    for (; column < width; ++column)
+      for (int64_t r = 0; r < kRows; ++r) {
+        T total = 0;
+        for (int64_t t = 0; t < keys; ++t) total += p[r * ld + t] * values[t * width + column];
+        to[r * width + column] = total;
+      }
+    row += kRows;
+  };
+  while (row + 4 <= rows) next.template operator()<4>();
+  if (row + 2 <= rows) next.template operator()<2>();
+  if (row < rows) next.template operator()<1>();
 }
 
 // One new token: its heads' scores are products with the cached panels of keys, read once from memory.
 template <typename T>
 static void attend_one(const AttentionShape& shape, const T* queries, const T* key_panels, const T* values, int64_t keys,
-                       int64_t width, T* out, T* scores) {
+                       int64_t width, T* out, T* scores, T* inverse) {
   constexpr int64_t kWidth = kPanel<T>;
   for (int64_t key = 0; key < keys; key += kWidth)
     few_rows_product(shape.repeat, min_of(kWidth, keys - key), width, queries, shape.width, key_panels + key * width,
@@ -34,8 +39,11 @@ static void attend_one(const AttentionShape& shape, const T* queries, const T* k
   for (int64_t j = 0; j < shape.repeat; ++j) {
     T largest, sum;
     softmax_row(scores + j * shape.ld, {0, keys}, keys, &largest, &sum);
-    weighted_values(scores + j * shape.ld, T(1) / sum, values, keys, width, out + j * width);
+    inverse[j] = T(1) / sum;
   }
+  weighted_values(shape.repeat, keys, width, scores, shape.ld, values, out);
+  for (int64_t j = 0; j < shape.repeat; ++j)
+    for (int64_t i = 0; i < width; ++i) out[j * width + i] *= inverse[j];
 }
 
 template <typename T>
@@ -66,9 +74,11 @@ static void cached_attention(const AttentionArgs<T>& args, const CachedSequence*
                          sizeof(T) * static_cast<size_t>(width));
       }
       const T scale = T(1) / square_root(static_cast<T>(width));
-      if (sequence.count == 1) {
-        stack_heads(args.q, sequence.first, 1, column, shape, width, scale, queries);
-        attend_one(shape, queries, k, v, sequence.cached + 1, width, out.row(sequence.first) + column, scores);
+      if (sequence.count == 1 || sequence.each) {
+        for (int64_t token = sequence.first; token < sequence.first + sequence.count; ++token) {
+          stack_heads(args.q, token, 1, column, shape, width, scale, queries);
+          attend_one(shape, queries, k, v, sequence.cached + (token - sequence.first) + 1, width, out.row(token) + column, scores, inverse);
+        }
         continue;
       }
       const int64_t all = sequence.cached + sequence.count;

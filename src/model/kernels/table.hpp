@@ -67,9 +67,11 @@ struct AttentionArgs {
 };
 
 // One sequence of a decoding step: `count` new tokens from row `first` of q on, with `cached` keys
-// and values of earlier tokens and the new ones behind them in the cache.
+// and values of earlier tokens and the new ones behind them in the cache. `each`: every token is computed as if it were
+// alone in its step, to the last bit.
 struct CachedSequence {
   int64_t cache_row = 0, first = 0, count = 0, cached = 0;
+  bool each = false;
 };
 
 template <typename T>
@@ -113,6 +115,10 @@ struct Table {
   int64_t (*packed_weight_size)(int64_t rows, int64_t columns);
   void (*pack_weight)(Matrix<const T> weight, T* packed);
   void (*linear_few_rows)(Matrix<const T> x, const T* packed, const T* bias, Matrix<T> y, bool accumulate);
+  // The same, about, with a weight of 8 bits an element. Sizes are bytes; the memory is 64-byte aligned.
+  int64_t (*rounded_weight_size)(int64_t rows, int64_t columns);
+  void (*round_weight)(Matrix<const T> weight, int8_t* rounded);
+  void (*linear_rounded)(Matrix<const T> x, const int8_t* rounded, const T* bias, Matrix<T> y, bool accumulate);
 
   void (*dropout)(const DropoutMask&, Matrix<const T> x, Matrix<T> y,
                   bool accumulate);  // y = (or +=) mask * x / (1 - rate)
@@ -132,12 +138,13 @@ struct OptimizerTable {
 
 struct SamplingTable {
   float (*largest)(const float* values, int64_t count);  // NaN when a value is NaN
+  void (*block_maxima)(const float* values, int64_t count, float* maxima);  // of kMaximaBlock values each; no NaN among them
   // weights[i] = exp((values[i] - largest) * scale), 0 where that is below exp(-87); block_sums: their sums over kSamplingBlock
   // values each. Returns the sum of block_sums.
   double (*weights)(const float* values, int64_t count, float largest, float scale, float* weights, double* block_sums);
 };
 
-constexpr int64_t kSamplingBlock = 64;
+constexpr int64_t kSamplingBlock = 64, kMaximaBlock = 16;
 constexpr int64_t kCacheStep = 48;
 constexpr int64_t kRowBlock = 64;
 constexpr int64_t kNormBlock = 8192;

@@ -94,6 +94,16 @@ class CpuOps final : public Ops {
     kernels_.linear_few_rows(matrix<T>(x), data<T>(packed), data<T>(bias), matrix<T>(y), accumulate);
   }
 
+  Tensor round_weight(const Tensor& weight) override {
+    const Tensor rounded = at::empty({kernels_.rounded_weight_size(weight.size(0), weight.size(1))}, weight.options().dtype(at::kChar));
+    kernels_.round_weight(matrix<T>(weight), data<int8_t>(rounded));
+    return rounded;
+  }
+
+  void linear_rounded(const Tensor& x, const Tensor& rounded, const Tensor& bias, const Tensor& y, bool accumulate) override {
+    kernels_.linear_rounded(matrix<T>(x), data<int8_t>(rounded), data<T>(bias), matrix<T>(y), accumulate);
+  }
+
   void qk(const QkNormRope& qk, const Tensor& in, const Tensor& out, const Tensor& rstd) override {
     kernels_.qk_forward(qk_args(qk), matrix<T>(in), matrix<T>(out), data<T>(rstd));
   }

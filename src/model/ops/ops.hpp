@@ -60,6 +60,10 @@ struct QkNormRope {
   const int32_t* positions;
 };
 
+// How a decoder's matrices lie: as they are trained, packed for the few rows of a step, or packed and rounded to 8 bits
+// for drafts.
+enum class WeightForm { kPlain, kPacked, kRounded };
+
 class Ops {
  public:
   virtual ~Ops() = default;
@@ -84,6 +88,16 @@ class Ops {
   virtual Tensor pack_weight(const Tensor& weight) { return weight; }
   virtual void linear_few_rows(const Tensor& x, const Tensor& packed, const Tensor& bias, const Tensor& y,
                                bool accumulate) = 0;
+  // The same, about, and faster where reading the weight is what takes the time.
+  virtual Tensor round_weight(const Tensor& weight) { return pack_weight(weight); }
+  virtual void linear_rounded(const Tensor& x, const Tensor& rounded, const Tensor& bias, const Tensor& y, bool accumulate) {
+    linear_few_rows(x, rounded, bias, y, accumulate);
+  }
+  void linear_with(WeightForm form, const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& y, bool accumulate) {
+    if (form == WeightForm::kPlain) return linear(x, weight, bias, y, accumulate);
+    if (form == WeightForm::kPacked) return linear_few_rows(x, weight, bias, y, accumulate);
+    linear_rounded(x, weight, bias, y, accumulate);
+  }
 
   // Queries and keys: the leading n_head + n_kv_head heads of `in`, normed and rotated.
   virtual void qk(const QkNormRope&, const Tensor& in, const Tensor& out, const Tensor& rstd) = 0;
