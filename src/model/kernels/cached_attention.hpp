@@ -13,8 +13,12 @@ static inline void weighted_values(int64_t rows, int64_t keys, int64_t width, co
     int64_t column = 0;
     for (; column + kVectors * kLanes <= width; column += kVectors * kLanes)
       tile<T, kVectors, kRows>(keys, p, ld, 1, values + column, width, to + column, width, false);
-    for (; column + kLanes <= width; column += kLanes)
+    for (; column + 2 * kLanes <= width; column += 2 * kLanes)
+      tile<T, 2, kRows>(keys, p, ld, 1, values + column, width, to + column, width, false);
+    if (column + kLanes <= width) {
       tile<T, 1, kRows>(keys, p, ld, 1, values + column, width, to + column, width, false);
+      column += kLanes;
+    }
     for (; column < width; ++column)
       for (int64_t r = 0; r < kRows; ++r) {
         T total = 0;
