@@ -31,7 +31,7 @@ struct SharedBuffers {
 struct CacheContext {
   std::span<const ops::CachedSequence> sequences;
   std::span<const at::Tensor> keys, values;  // of each layer: [cache rows, n_kv_head, capacity, head_dim]
-  ops::WeightForm form;      // of the matrices
+  ops::WeightForm form;                      // of the matrices
 };
 
 struct BlockContext {

@@ -32,6 +32,15 @@ constexpr int64_t kLaneMatrixBytes = int64_t{16} << 20;
 // Tokens as a cache holds them: whole steps.
 int64_t in_cache_steps(int64_t tokens) { return (tokens + ops::kCacheStep - 1) / ops::kCacheStep * ops::kCacheStep; }
 
+// Calls `take` to measure, then with memory of that size.
+template <typename Take>
+void take_from_arena(const TransformerOptions& options, Take take) {
+  Arena measured = Arena::measuring(options.dtype);
+  take(measured);
+  Arena arena = Arena::allocated(options.device, options.dtype, measured.bytes());
+  take(arena);
+}
+
 }  // namespace
 
 struct Decoder::State {
@@ -167,10 +176,7 @@ void Decoder::State::prefill(const Append& item, float* logits, Logits which) {
 void Decoder::State::need_lanes(size_t count) {
   while (lanes.size() < count) {
     Lane lane{make_ops(options), {}};
-    for (Arena arena = Arena::measuring(options.dtype);; arena = Arena::allocated(options.device, options.dtype, arena.bytes())) {
-      lane.all = take_buffers(config, arena, max_rows, {});
-      if (lane.all.embedded.defined()) break;
-    }
+    take_from_arena(options, [&](Arena& arena) { lane.all = take_buffers(config, arena, max_rows, {}); });
     lanes.push_back(std::move(lane));
   }
 }
@@ -237,10 +243,7 @@ Decoder::Decoder(const Config& config, at::Tensor parameters, int64_t max_rows, 
   s.rope = make_rope_table(config, device, statistics_type(dtype));
   if (s.on_device) s.staged.emplace(device, s.tokens_at_once());
   s.lengths.assign(static_cast<size_t>(max_rows), 0);
-  Arena measured = Arena::measuring(dtype);
-  s.take(measured);
-  Arena arena = Arena::allocated(device, dtype, measured.bytes());
-  s.take(arena);
+  take_from_arena(options, [&](Arena& arena) { s.take(arena); });
 }
 
 Decoder::~Decoder() = default;

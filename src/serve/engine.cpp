@@ -196,18 +196,17 @@ int64_t Engine::State::tokens_to_guess(const Active& one) const {
 // A step of a few texts that guess ahead. False, and nothing done, when there is a prompt to run or nothing to guess.
 bool Engine::State::speculate() {
   std::vector<Guesses> all;
-  std::vector<std::list<Active>::iterator> owners;
   size_t wanted = 0;
   if (static_cast<int64_t>(active.size()) * 2 > unproven) return false;
-  for (auto it = active.begin(); it != active.end(); ++it) {
-    if (it->sequence.pending().size() != 1 || it->sequence.scores_prompt()) return false;
-    all.emplace_back(it->sequence, it->row, static_cast<size_t>(tokens_to_guess(*it)));
-    owners.push_back(it);
+  for (const Active& one : active) {
+    if (one.sequence.pending().size() != 1 || one.sequence.scores_prompt()) return false;
+    all.emplace_back(one.sequence, one.row, static_cast<size_t>(tokens_to_guess(one)));
     wanted += all.back().wanted();
   }
   if (wanted == 0) return false;
   guess_and_run(decoder, all, logits);
-  for (size_t i = 0; i < all.size(); ++i) accept(owners[i], all[i]);
+  auto owner = active.begin();
+  for (const Guesses& guesses : all) accept(owner++, guesses);  // which may end it
   return true;
 }
 

@@ -13,7 +13,6 @@ namespace picochat::serve {
 
 // How tokens are chosen; the same flags in `generate`, `chat` and `serve`.
 struct ChoiceOptions : ModelOptions {
-  int64_t draft_tokens = 7;
   int64_t max_new_tokens = 100;
   double temperature = 0.8, top_p = 1, repetition_penalty = 1;
   int64_t top_k = 20;
@@ -48,7 +47,6 @@ base::ExitCode run_chat(const ChatOptions& options);
 template <typename S>
 void add_choice_options(base::OptionTable<S>& table) {
   add_model_options(table);
-  table.add("draft_tokens", &ChoiceOptions::draft_tokens, "tokens guessed ahead by an 8-bit copy of the weights and checked by the model: same text, sooner; 0: none").at_least(0).at_most(31).in("Model");
   table.add("max_new_tokens", &ChoiceOptions::max_new_tokens, "longest answer in tokens").at_least(0).in("Choice of tokens");
   table.add("temperature", &ChoiceOptions::temperature, "0: always the likeliest token").at_least(0).in("Choice of tokens");
   table.add("top_k", &ChoiceOptions::top_k, "sample among the k likeliest tokens; 0: off").at_least(0).in("Choice of tokens");

@@ -14,7 +14,7 @@ struct ModelOptions {
   std::optional<std::string> run;         // a run directory or a checkpoint
   std::optional<std::string> checkpoint, tokenizer;
   std::string device = "auto";
-  int64_t threads = 0;
+  int64_t threads = 0, draft_tokens = 7;
 };
 
 struct ModelFiles {
@@ -40,6 +40,7 @@ void add_model_options(base::OptionTable<S>& table) {
   table.add("tokenizer", &ModelOptions::tokenizer, "its tokenizer.json; default: that of the run").in("Model").metavar = "FILE";
   table.add("device", &ModelOptions::device, "where to compute; only the CPU decodes in this build").choose({"auto", "cpu", "cuda"}).in("Model");
   table.add("threads", &ModelOptions::threads, "compute threads; 0: one per core").at_least(0).in("Model");
+  table.add("draft_tokens", &ModelOptions::draft_tokens, "tokens guessed ahead by an 8-bit copy of the weights and checked by the model: same text, sooner; 0: none").at_least(0).at_most(31).in("Model");
 }
 
 }  // namespace picochat::serve

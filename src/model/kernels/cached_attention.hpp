@@ -4,8 +4,7 @@
 template <typename T>
 static inline void weighted_values(int64_t rows, int64_t keys, int64_t width, const T* weights, int64_t ld, const T* values, T* out) {
   constexpr int64_t kLanes = TileVector<T>::kLanes;
-  int64_t row = 0;
-  const auto next = [&]<int kRows>() {
+  in_row_tiles(rows, [&]<int kRows>(int64_t row) {
     // Few sums are not enough to hide the time of an addition.
     constexpr int kVectors = kRows > 2 ? kTileVectors : 4;
     const T* p = weights + row * ld;
@@ -25,11 +24,7 @@ static inline void weighted_values(int64_t rows, int64_t keys, int64_t width, co
         for (int64_t t = 0; t < keys; ++t) total += p[r * ld + t] * values[t * width + column];
         to[r * width + column] = total;
       }
-    row += kRows;
-  };
-  while (row + 4 <= rows) next.template operator()<4>();
-  if (row + 2 <= rows) next.template operator()<2>();
-  if (row < rows) next.template operator()<1>();
+  });
 }
 
 // One new token: its heads' scores are products with the cached panels of keys, read once from memory.

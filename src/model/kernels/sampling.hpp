@@ -12,19 +12,18 @@ static inline float largest_value(const float* values, int64_t count) {
   return all_numbers ? largest : __builtin_nanf("");
 }
 
-// The largest value of every kMaximaBlock, the last of which may be shorter.
-static void block_maxima(const float* __restrict values, int64_t count, float* __restrict maxima) {
-  for (int64_t first = 0; first < count; first += kMaximaBlock) {
-    float largest = values[first];
-    const int64_t size = min_of(kMaximaBlock, count - first);
-    if (size == kMaximaBlock) {  // the compiler sees whole vectors
+static inline float block_maximum(const float* values, int64_t count) {
+  float largest = values[0];
 #pragma omp simd reduction(max : largest)
-      for (int64_t i = 0; i < kMaximaBlock; ++i) largest = values[first + i] > largest ? values[first + i] : largest;
-    } else {
-      for (int64_t i = 1; i < size; ++i) largest = values[first + i] > largest ? values[first + i] : largest;
-    }
-    maxima[first / kMaximaBlock] = largest;
-  }
+  for (int64_t i = 0; i < count; ++i) largest = values[i] > largest ? values[i] : largest;
+  return largest;
+}
+
+// The largest value of every kMaximaBlock, the last of which may be shorter.
+static void block_maxima(const float* values, int64_t count, float* maxima) {
+  int64_t first = 0;
+  for (; first + kMaximaBlock <= count; first += kMaximaBlock) *maxima++ = block_maximum(values + first, kMaximaBlock);
+  if (first < count) *maxima = block_maximum(values + first, count - first);
 }
 
 static inline double block_weights(const float* __restrict values, int64_t count, float largest, float scale, float* __restrict weights) {

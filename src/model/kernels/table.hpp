@@ -115,7 +115,7 @@ struct Table {
   int64_t (*packed_weight_size)(int64_t rows, int64_t columns);
   void (*pack_weight)(Matrix<const T> weight, T* packed);
   void (*linear_few_rows)(Matrix<const T> x, const T* packed, const T* bias, Matrix<T> y, bool accumulate);
-  // The same, about, with a weight of 8 bits an element. Sizes are bytes; the memory is 64-byte aligned.
+  // The same, about, with a weight of 8 bits an element. Sizes are bytes; the memory is aligned as a T is.
   int64_t (*rounded_weight_size)(int64_t rows, int64_t columns);
   void (*round_weight)(Matrix<const T> weight, int8_t* rounded);
   void (*linear_rounded)(Matrix<const T> x, const int8_t* rounded, const T* bias, Matrix<T> y, bool accumulate);

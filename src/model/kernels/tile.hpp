@@ -106,19 +106,29 @@ static inline void pack_rows(Matrix<const T> x, int64_t first, int64_t count, in
   }
 }
 
+// Calls next.template operator()<n>(first) for tiles of n rows that cover the rows, none beyond them.
+template <typename Next>
+static inline void in_row_tiles(int64_t rows, Next next) {
+  int64_t row = 0;
+  for (; row + kTileRows <= rows; row += kTileRows) next.template operator()<kTileRows>(row);
+  if (kTileRows > 4 && row + 4 <= rows) {
+    next.template operator()<4>(row);
+    row += 4;
+  }
+  if (row + 2 <= rows) {
+    next.template operator()<2>(row);
+    row += 2;
+  }
+  if (row < rows) next.template operator()<1>(row);
+}
+
 // tile_product of any number of rows with one panel: none is computed that is not there, and each element is the same sum
 // whatever the rows beside it. columns is rounded up to the lanes of a vector.
 template <typename T>
 static inline void few_rows_product(int64_t rows, int64_t columns, int64_t depth, const T* a, int64_t a_row, const T* panel,
                                     T* c, int64_t ldc, bool add) {
   const int64_t vectors = blocks_of(columns, TileVector<T>::kLanes);
-  int64_t r = 0;
-  const auto next = [&]<int kRows>() {
+  in_row_tiles(rows, [&]<int kRows>(int64_t r) {
     tile_of<T, kRows>(vectors, depth, a + r * a_row, a_row, 1, panel, kPanel<T>, c + r * ldc, ldc, add);
-    r += kRows;
-  };
-  while (r + kTileRows <= rows) next.template operator()<kTileRows>();
-  if (kTileRows > 4 && r + 4 <= rows) next.template operator()<4>();
-  if (r + 2 <= rows) next.template operator()<2>();
-  if (r < rows) next.template operator()<1>();
+  });
 }
